@@ -1,0 +1,105 @@
+import { Failure, messageOf } from "../errors.ts";
+import { networkMessageOf } from "../http.ts";
+import { type AwsIdentity, describeIdentity } from "./aws_identity.ts";
+
+/** The part of AWS that was asked. */
+export type AwsService = "ECR" | "STS" | "the container credentials endpoint";
+
+/** An answer that is no success, in the shape that the SDK's exceptions have. */
+export interface AwsRefusal {
+  /** `AccessDenied` and the like; empty when AWS named none. */
+  name: string;
+  message: string;
+  status: number;
+}
+
+/**
+ * Turns what went wrong into the failure that a person can act on: `auth` when AWS refused, `unavailable` when it
+ * could not be reached or failed itself.
+ */
+export function awsFailure(
+  error: unknown,
+  { host, service, identity }: { host: string; service: AwsService; identity: AwsIdentity },
+): Failure {
+  if (error instanceof Failure) return error;
+  const refusal = refusalOf(error);
+  const prefix = `Cannot sign in to "${host}": AWS ECR: `;
+  if (refusal !== undefined) {
+    const { name, message, status } = refusal;
+    const said = `${service} answered ${[status, name].filter(Boolean).join(" ")}: ${message}`;
+    return isTransient(refusal)
+      ? new Failure("unavailable", prefix + said, { hint: RETRY_HINT, host, cause: error })
+      : new Failure("auth", prefix + said, {
+        hint: remedy(refusal, service, identity),
+        host,
+        cause: error,
+      });
+  }
+  // The SDK's own chain, for profiles: it found nothing usable.
+  if (error instanceof Error && error.name === "CredentialsProviderError") {
+    return new Failure("auth", `${prefix}${describeIdentity(identity)}: ${messageOf(error)}`, {
+      hint: "Correct the profile, or give the pod a role or keys",
+      host,
+      cause: error,
+    });
+  }
+  return new Failure(
+    "unavailable",
+    `${prefix}cannot reach ${service}: ${networkMessageOf(error)}`,
+    {
+      hint: `Check the pod's DNS, its way to AWS (NAT or VPC endpoint), proxy and CA settings`,
+      host,
+      cause: error,
+    },
+  );
+}
+
+const RETRY_HINT = "Try again later";
+
+/** AWS has throttling under several names, some of them with status 400. */
+function isTransient({ name, status }: AwsRefusal): boolean {
+  return status >= 500 || status === 429 ||
+    /throttl|TooManyRequests|RequestLimitExceeded|IDPCommunication/i.test(name);
+}
+
+/** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors */
+function remedy({ name, message }: AwsRefusal, service: AwsService, identity: AwsIdentity): string {
+  const who = describeIdentity(identity);
+  if (
+    /Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestExpired/.test(
+      name + message,
+    )
+  ) {
+    return `Set the node's clock: AWS refuses requests whose time is off by more than 5 minutes`;
+  }
+  if (service === "STS" && identity.kind === "web identity") {
+    if (/^ExpiredToken/.test(name)) {
+      return `Restart the pod: the token in "${identity.tokenFile}" is too old, kubelet should have renewed it`;
+    }
+    if (/^InvalidIdentityToken/.test(name)) {
+      return `Register the cluster's OIDC provider in the account of ${who}, with the audience sts.amazonaws.com`;
+    }
+    return `Let the trust policy of ${who} accept this pod's service account, and check the ARN`;
+  }
+  if (service === "the container credentials endpoint") {
+    return `Check the Pod Identity association of this pod's service account, and its role`;
+  }
+  if (/^AccessDenied/.test(name)) return `Allow the action ecr:GetAuthorizationToken to ${who}`;
+  if (/^ExpiredToken/.test(name)) return `Renew the credentials of ${who}: they have expired`;
+  if (/UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch/.test(name)) {
+    return `Check ${who} and the secret that goes with it: AWS does not know them`;
+  }
+  return `Check ${who}`;
+}
+
+function refusalOf(error: unknown): AwsRefusal | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
+  const status = $metadata?.httpStatusCode;
+  // Its deserializer fails on an answer that is not AWS's, such as a proxy's page, and keeps the status.
+  if (status === undefined) return undefined;
+  const name = /^(Error|SyntaxError|TypeError|Unknown|UnknownError)$/.test(error.name)
+    ? ""
+    : error.name;
+  return { name, message: messageOf(error) || "no message", status };
+}

@@ -1,0 +1,231 @@
+import { ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
+import { fromWebToken } from "@aws-sdk/credential-provider-web-identity";
+import { FetchHttpHandler } from "@smithy/fetch-http-handler";
+import { Failure, messageOf } from "../errors.ts";
+import { networkMessageOf, readBody, timeLimit } from "../http.ts";
+import { Secret } from "../secret.ts";
+import { type AwsKeys, containerKeys } from "./aws_container.ts";
+import { awsFailure, type AwsService } from "./aws_error.ts";
+import type { AwsIdentity } from "./aws_identity.ts";
+import type { AuthContext } from "./source.ts";
+
+// The only file that imports the SDK: ecr.ts loads it when a host needs it.
+
+/** What is asked of AWS, and on whose behalf. */
+export interface TokenRequest {
+  /** The registry, for messages. */
+  host: string;
+  /** The registry's account, which need not be the identity's. */
+  account: string;
+  region: string;
+  useFips: boolean;
+  useDualStack: boolean;
+  identity: AwsIdentity;
+  /** Addresses in the place of AWS's own, such as those of VPC endpoints. */
+  endpoints: { ecr?: string; sts?: string };
+}
+
+/** What ECR gave: good for about twelve hours. */
+export interface Token {
+  username: string;
+  password: Secret;
+  expiresAt?: number;
+}
+
+/** In milliseconds: for one request, and for all of a sign-in with STS and repetitions. */
+export const LIMITS = { request: 10_000, total: 14_000 };
+const MAX_ANSWER_BYTES = 256 * 1024;
+
+/**
+ * Signs in to one registry. Nothing is read from the environment here except by a profile's own chain.
+ *
+ * @param limits only tests give other ones
+ * @throws {Failure} `auth` when AWS refuses, `unavailable` when it cannot be reached in time
+ */
+export async function requestToken(
+  request: TokenRequest,
+  context: AuthContext,
+  limits: typeof LIMITS = LIMITS,
+): Promise<Token> {
+  using total = timeLimit(limits.total, context.signal);
+  const fetch = identityFetch(context.fetch, total.signal, limits.request);
+  const during = async <T>(service: AwsService, work: Promise<T>): Promise<T> => {
+    try {
+      return await untilAborted(work, total.signal);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      throw awsFailure(error, { ...request, service });
+    }
+  };
+
+  const client = new ECRClient({
+    ...settings(request, request.endpoints.ecr, fetch),
+    credentials: await credentials(request, context, fetch, during),
+  });
+  try {
+    const command = new GetAuthorizationTokenCommand({ registryIds: [request.account] });
+    return await during("ECR", client.send(command).then(decode));
+  } finally {
+    client.destroy();
+  }
+}
+
+type During = <T>(service: AwsService, work: Promise<T>) => Promise<T>;
+
+/** The keys that requests are signed with; `undefined` leaves it to the SDK's own chain. */
+async function credentials(
+  request: TokenRequest,
+  context: AuthContext,
+  fetch: typeof globalThis.fetch,
+  during: During,
+): Promise<AwsKeys | undefined> {
+  const { identity, host } = request;
+  switch (identity.kind) {
+    case "keys":
+      return {
+        accessKeyId: identity.accessKeyId,
+        secretAccessKey: identity.secretAccessKey.reveal(),
+        sessionToken: identity.sessionToken?.reveal(),
+      };
+    case "web identity": {
+      const provider = fromWebToken({
+        roleArn: identity.roleArn,
+        roleSessionName: identity.sessionName ?? `kit-storage-initializer-${Date.now()}`,
+        webIdentityToken: (await readToken(identity.tokenFile, host, context)).reveal(),
+        clientConfig: settings(request, request.endpoints.sts, fetch),
+      });
+      return remember(await during("STS", provider()));
+    }
+    case "container":
+      return remember(
+        await during(
+          "the container credentials endpoint",
+          containerKeys(identity, { host, fetch, context }),
+        ),
+      );
+    case "profile":
+      return undefined;
+  }
+}
+
+/**
+ * The settings of a client of the SDK. All of them are given, since the SDK would take what is not given from the
+ * process's environment, where it may be meant for S3. STS is asked in the registry's region: its global endpoint is one region
+ * away from an outage.
+ */
+function settings(
+  { region, useFips, useDualStack }: TokenRequest,
+  endpoint: string | undefined,
+  fetch: typeof globalThis.fetch,
+) {
+  return {
+    region,
+    endpoint,
+    ignoreConfiguredEndpointUrls: true,
+    // Together with an endpoint of one's own they are refused: the address already says it.
+    useFipsEndpoint: endpoint === undefined && useFips,
+    useDualstackEndpoint: endpoint === undefined && useDualStack,
+    maxAttempts: 3,
+    retryMode: "standard",
+    defaultsMode: "standard",
+    userAgentAppId: "kit-storage-initializer",
+    // Not node:http: it knows neither proxy nor CA of ours, and hangs in Deno 2.6.8 when the server closes.
+    requestHandler: new FetchHttpHandler({ customFetch: fetch } as object),
+  } as const;
+}
+
+/** A fetch for identity calls: limited in time and size, and never redirected, since the body is a secret. */
+function identityFetch(
+  fetch: typeof globalThis.fetch,
+  total: AbortSignal,
+  milliseconds: number,
+): typeof globalThis.fetch {
+  return async (input, init) => {
+    using limit = timeLimit(milliseconds, total);
+    try {
+      const response = await fetch(input, { ...init, redirect: "manual", signal: limit.signal });
+      // The body counts for the limit too.
+      const body = await readBody(response, MAX_ANSWER_BYTES);
+      return new Response(body.length === 0 ? null : body, response);
+    } catch (error) {
+      const message = limit.signal.aborted
+        ? messageOf(limit.signal.reason)
+        : networkMessageOf(error);
+      // These names decide what the SDK's retry strategy does: it knows Node's codes and some browsers' texts only.
+      throw total.aborted
+        ? new DOMException(message, "AbortError")
+        : Object.assign(new Error(message, { cause: error }), { code: "ECONNRESET" });
+    }
+  };
+}
+
+/** The SDK's waits between attempts do not know the signal. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function readToken(
+  path: string,
+  host: string,
+  { readTextFile }: AuthContext,
+): Promise<Secret> {
+  const failure = (problem: string, cause?: unknown) =>
+    new Failure(
+      "auth",
+      `Cannot sign in to "${host}": AWS ECR: AWS_WEB_IDENTITY_TOKEN_FILE "${path}" ${problem}`,
+      {
+        hint: "Check the service account's annotation and the pod's projected volumes",
+        host,
+        cause,
+      },
+    );
+  let text: string;
+  try {
+    text = (await readTextFile(path)).trim();
+  } catch (error) {
+    throw failure(`cannot be read: ${messageOf(error)}`, error);
+  }
+  if (text === "") throw failure("is empty");
+  return new Secret(text);
+}
+
+/** Registers what AWS gave with the log's redaction. */
+function remember(keys: AwsKeys): AwsKeys {
+  new Secret(keys.secretAccessKey);
+  if (keys.sessionToken !== undefined) new Secret(keys.sessionToken);
+  return keys;
+}
+
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html */
+function decode(
+  { authorizationData }: {
+    authorizationData?: { authorizationToken?: string; expiresAt?: Date }[];
+  },
+): Token {
+  const { authorizationToken, expiresAt } = authorizationData?.[0] ?? {};
+  let decoded = "";
+  try {
+    decoded = atob(authorizationToken ?? "");
+  } catch {
+    // Said below.
+  }
+  const colon = decoded.indexOf(":");
+  if (colon < 1) {
+    throw Object.assign(new Error("no token in the answer"), {
+      $metadata: { httpStatusCode: 200 },
+    });
+  }
+  return {
+    username: decoded.slice(0, colon),
+    password: new Secret(decoded.slice(colon + 1)),
+    expiresAt: expiresAt?.getTime(),
+  };
+}

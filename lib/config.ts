@@ -1,0 +1,222 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { parseDuration } from "./duration.ts";
+import { unknownVariables } from "./environment.ts";
+import { Failure, messageOf } from "./errors.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
+import { parseReference, type Reference } from "./reference.ts";
+import { Secret } from "./secret.ts";
+import { parseUnpackFlags, type UnpackFlags } from "./unpack_flags.ts";
+
+/** One `<uri> <dest>` of the command line. */
+export interface Pair {
+  uri: string;
+  reference: Reference;
+  destination: string;
+}
+
+/** Everything that arguments and environment say, checked. */
+export interface Config {
+  /** What was asked for instead of a run. */
+  action: "run" | "help" | "version";
+  pairs: Pair[];
+  flags: UnpackFlags;
+  user?: string;
+  password?: Secret;
+  /** The host that `user` and `password` are for. */
+  registry?: string;
+  dockerConfigJson?: Secret;
+  kitBin: string;
+  /** How often a transient failure is tried in all, from 1 to 100. */
+  attempts: number;
+  /** Milliseconds; absent: no limit. */
+  timeout?: number;
+  /** Milliseconds without progress. */
+  stallTimeout: number;
+  /** PEM text, or the path of a file with it. */
+  caBundle?: string;
+  logFormat: LogFormat;
+  logLevel: LogLevel;
+  /** Absent: /dev/termination-log, if there is one. */
+  terminationLog?: string;
+  /** All variables that are not empty, for the identity sources and for kit. */
+  environment: Readonly<Record<string, string>>;
+  /** Sentences about settings that work but are probably not meant. */
+  warnings: string[];
+}
+
+/**
+ * Reads the whole configuration and checks it before anything is touched.
+ *
+ * @throws {Failure} `usage`, with every mistake at once
+ */
+export function readConfig(args: string[], variables: Record<string, string>): Readonly<Config> {
+  const mistakes: string[] = [];
+  const environment = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== ""),
+  );
+  const { options, action, words } = readArguments(args, mistakes);
+
+  const oneOf = <T extends string>(
+    name: string,
+    value: string | undefined,
+    allowed: readonly T[],
+    standard: T,
+  ): T => {
+    if (value === undefined) return standard;
+    if ((allowed as readonly string[]).includes(value)) return value as T;
+    mistakes.push(`${name} is "${value}", and can be ${allowed.join(", ")}`);
+    return standard;
+  };
+  const duration = (name: string): number | undefined => {
+    const value = environment[name];
+    if (value === undefined) return undefined;
+    const ms = parseDuration(value);
+    if (ms === undefined) {
+      mistakes.push(`${name} is "${value}", and must be a duration such as 90s, 5m or 1h30m`);
+    }
+    return ms;
+  };
+  const attempt = <T>(prefix: string, read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      mistakes.push(`${prefix}: ${messageOf(error)}`);
+    }
+  };
+
+  oneOf("KIT_TRANSFER", environment.KIT_TRANSFER, ["direct"], "direct");
+  const attempts = Number(environment.KIT_RETRIES ?? 6);
+  if (!Number.isInteger(attempts) || attempts < 1 || attempts > 100) {
+    mistakes.push(
+      `KIT_RETRIES is "${environment.KIT_RETRIES}", and must be a whole number from 1 to 100`,
+    );
+  }
+  const flags = attempt(
+    "KIT_UNPACK_FLAGS",
+    () => parseUnpackFlags(environment.KIT_UNPACK_FLAGS ?? ""),
+  );
+  const pairs = action === "run" ? readPairs(words, mistakes) : [];
+
+  const config: Config = {
+    action,
+    pairs,
+    flags: flags ?? parseUnpackFlags(""),
+    ...readUser(environment, pairs, mistakes),
+    dockerConfigJson: secret(environment.KIT_DOCKER_CONFIG_JSON),
+    kitBin: environment.KIT_BIN ?? "kit",
+    attempts,
+    timeout: duration("KIT_TIMEOUT"),
+    stallTimeout: duration("KIT_STALL_TIMEOUT") ?? 60_000,
+    caBundle: environment.KIT_CA_BUNDLE,
+    logFormat: oneOf(
+      "--log-format",
+      options.format,
+      LOG_FORMATS,
+      oneOf("KIT_LOG_FORMAT", environment.KIT_LOG_FORMAT, LOG_FORMATS, "text"),
+    ),
+    logLevel: oneOf(
+      "--log-level",
+      options.level,
+      LOG_LEVELS,
+      oneOf("KIT_LOG_LEVEL", environment.KIT_LOG_LEVEL, LOG_LEVELS, "info"),
+    ),
+    terminationLog: environment.KIT_TERMINATION_LOG,
+    environment,
+    warnings: unknownVariables(environment).map(({ name, nearest }) =>
+      `Unknown setting "${name}" has no effect: did you mean ${nearest}?`
+    ),
+  };
+  if (mistakes.length > 0 && action === "run") throw usage(mistakes);
+  return Object.freeze(config);
+}
+
+function usage(mistakes: string[]): Failure {
+  const count = mistakes.length === 1 ? "" : ` (${mistakes.length} mistakes)`;
+  return new Failure("usage", `Cannot start${count}: ${mistakes.join("; ")}`, {
+    hint: "Correct the arguments or the environment; --help lists them",
+  });
+}
+
+interface Arguments {
+  options: { format?: string; level?: string };
+  action: Config["action"];
+  words: string[];
+}
+
+function readArguments(args: string[], mistakes: string[]): Arguments {
+  const parsed = parseArgs(args, {
+    boolean: ["help", "version"],
+    string: ["_", "log-format", "log-level"],
+    alias: { help: "h" },
+    unknown: (name: string) => {
+      // It is called for positional words too.
+      if (name.startsWith("-") && name !== "-") mistakes.push(`there is no option "${name}"`);
+      return !name.startsWith("-");
+    },
+  });
+  return {
+    options: { format: last(parsed["log-format"]), level: last(parsed["log-level"]) },
+    action: parsed.help ? "help" : parsed.version ? "version" : "run",
+    words: parsed._.map(String),
+  };
+}
+
+function last(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.at(-1) : value;
+}
+
+function readPairs(words: string[], mistakes: string[]): Pair[] {
+  if (words.length === 0) mistakes.push("arguments are missing: <uri> <dest> [<uri> <dest> …]");
+  if (words.length % 2 === 1) {
+    mistakes.push(
+      `the URI "${words.at(-1)}" has no destination: arguments are <uri> <dest> [<uri> <dest> …]`,
+    );
+  }
+  const pairs: Pair[] = [];
+  for (let index = 0; index + 1 < words.length; index += 2) {
+    const [uri, destination] = [words[index], words[index + 1]];
+    if (destination === "" || destination.includes("\0")) {
+      mistakes.push(`pair ${index / 2 + 1} ("${uri}"): the destination is empty or not a path`);
+    }
+    try {
+      pairs.push({ uri, reference: parseReference(uri), destination });
+    } catch (error) {
+      mistakes.push(`pair ${index / 2 + 1}, "${uri}" to "${destination}": ${messageOf(error)}`);
+    }
+  }
+  return pairs;
+}
+
+function readUser(
+  environment: Record<string, string>,
+  pairs: Pair[],
+  mistakes: string[],
+): Pick<Config, "user" | "password" | "registry"> {
+  const { KIT_USER: user, KIT_PASSWORD: password, KIT_REGISTRY } = environment;
+  if (user === undefined && password === undefined) return {};
+  if (user === undefined || password === undefined) {
+    const [present, missing] = user === undefined
+      ? ["KIT_PASSWORD", "KIT_USER"]
+      : ["KIT_USER", "KIT_PASSWORD"];
+    mistakes.push(`${present} is set, but ${missing} is empty or missing`);
+    return {};
+  }
+  const hosts = [...new Set(pairs.map((pair) => pair.reference.host))];
+  if (KIT_REGISTRY === undefined && hosts.length > 1) {
+    mistakes.push(
+      `KIT_REGISTRY must say which host KIT_USER is for, since the URIs name ${
+        hosts.join(" and ")
+      }`,
+    );
+  }
+  return { user, password: new Secret(password), registry: registryHost(KIT_REGISTRY) ?? hosts[0] };
+}
+
+/** People write the registry as a URL too: only its host counts. */
+function registryHost(value: string | undefined): string | undefined {
+  return value?.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+}
+
+function secret(value: string | undefined): Secret | undefined {
+  return value === undefined ? undefined : new Secret(value);
+}

@@ -1,0 +1,180 @@
+/** One environment variable that this program understands. */
+export interface Variable {
+  name: string;
+  /** What it means, as `--help` and the README's table say it. */
+  about: string;
+  /** The value that counts when it is absent or empty. */
+  standard?: string;
+}
+
+/** A group of related variables, under one heading in `--help` and in the README. */
+export interface VariableGroup {
+  title: string;
+  variables: Variable[];
+}
+
+/**
+ * Every environment variable that this program reads: the only source of parsing, `--help` and the README's
+ * table. A variable with an empty value counts as absent, since an empty `value:` in a manifest arrives so.
+ */
+export const ENVIRONMENT: VariableGroup[] = [
+  {
+    title: "Unpacking",
+    variables: [
+      {
+        name: "KIT_UNPACK_FLAGS",
+        about:
+          "More flags for `kit unpack`, split into words as a POSIX shell does, never expanded. " +
+          "`-d/--dir` and `--config` are refused; the network flags (`--plain-http`, `--tls-verify`, " +
+          "`--tls-cert`, `--cert`, `--key`, `--proxy`, `--concurrency`) count for the login too",
+      },
+      {
+        name: "KIT_TRANSFER",
+        about:
+          "How layers are fetched. Only `direct` so far: by kit itself, without verification of layers",
+        standard: "direct",
+      },
+      { name: "KIT_BIN", about: "Path of the kit executable", standard: "kit on PATH" },
+    ],
+  },
+  {
+    title: "Sign-in",
+    variables: [
+      { name: "KIT_USER", about: "User name for the registry" },
+      { name: "KIT_PASSWORD", about: "Password or token for the registry" },
+      {
+        name: "KIT_REGISTRY",
+        about:
+          "The registry host that KIT_USER and KIT_PASSWORD are for; they are never sent to another. " +
+          "Required when the URIs are on several hosts",
+        standard: "the URIs' host",
+      },
+      {
+        name: "KIT_DOCKER_CONFIG_JSON",
+        about:
+          "Contents of a docker `config.json`, such as a `kubernetes.io/dockerconfigjson` Secret holds",
+      },
+      {
+        name: "KSERVE_OCI_DOCKER_CONFIG",
+        about: "Path of a docker `config.json`, or of its folder, as KServe projects it",
+      },
+      {
+        name: "DOCKER_CONFIG",
+        about: "Path of a docker `config.json`, or of its folder",
+        standard: "$HOME/.docker",
+      },
+      { name: "AWS_ROLE_ARN", about: "Role for ECR by web identity (IRSA)" },
+      { name: "AWS_WEB_IDENTITY_TOKEN_FILE", about: "Token file that goes with AWS_ROLE_ARN" },
+      {
+        name: "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        about: "Credentials for ECR by EKS Pod Identity",
+      },
+      { name: "AWS_ACCESS_KEY_ID", about: "Static keys for ECR, with AWS_SECRET_ACCESS_KEY" },
+      {
+        name: "AWS_ECR_REGION",
+        about: "Region of the ECR registry",
+        standard: "from the registry's host, then AWS_REGION",
+      },
+    ],
+  },
+  {
+    title: "Network",
+    variables: [
+      {
+        name: "KIT_CA_BUNDLE",
+        about: "Certificates to trust beside the system's: PEM text or the path of a PEM file",
+      },
+      {
+        name: "SSL_CERT_FILE",
+        about: "Path of a PEM file to trust beside the system's certificates",
+      },
+      {
+        name: "CA_BUNDLE_CONFIGMAP_NAME",
+        about: "Set by KServe: trust `cabundle.crt` below CA_BUNDLE_VOLUME_MOUNT_POINT",
+      },
+      {
+        name: "CA_BUNDLE_VOLUME_MOUNT_POINT",
+        about: "Set by KServe: the folder where its CA bundle is mounted",
+        standard: "/etc/ssl/custom-certs",
+      },
+      { name: "HTTP_PROXY", about: "Proxy for plain HTTP" },
+      { name: "HTTPS_PROXY", about: "Proxy for HTTPS" },
+      { name: "NO_PROXY", about: "Hosts that are reached without a proxy" },
+      {
+        name: "KIT_RETRIES",
+        about:
+          "Attempts for transient failures, from 1 to 100; waits grow exponentially with full jitter",
+        standard: "6",
+      },
+      {
+        name: "KIT_STALL_TIMEOUT",
+        about: "No progress for so long is retried, then fails: a duration such as `90s` or `2m`",
+        standard: "60s",
+      },
+      {
+        name: "KIT_TIMEOUT",
+        about: "Time limit of the whole run: a duration such as `30m`",
+        standard: "none",
+      },
+    ],
+  },
+  {
+    title: "Reporting",
+    variables: [
+      { name: "KIT_LOG_FORMAT", about: "`text` or `json`", standard: "text" },
+      { name: "KIT_LOG_LEVEL", about: "`debug`, `info`, `warn` or `error`", standard: "info" },
+      {
+        name: "KIT_TERMINATION_LOG",
+        about: "File for the termination message, written in place",
+        standard: "/dev/termination-log",
+      },
+    ],
+  },
+];
+
+/** All variables, without their groups. */
+export const VARIABLES: Variable[] = ENVIRONMENT.flatMap((group) => group.variables);
+
+/**
+ * What Kubernetes adds for a Service whose name begins with "kit-": not settings, and no reason to warn.
+ * https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+ */
+const SERVICE_LINK_REGEXP =
+  /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$/;
+
+/** The KIT_* names in `environment` that mean nothing, each with the known name that is nearest to it. */
+export function unknownVariables(
+  environment: Readonly<Record<string, string>>,
+): { name: string; nearest: string }[] {
+  const known = VARIABLES.map((variable) => variable.name).filter((name) =>
+    name.startsWith("KIT_")
+  );
+  return Object.keys(environment)
+    .filter((name) =>
+      name.startsWith("KIT_") && !known.includes(name) && !SERVICE_LINK_REGEXP.test(name)
+    )
+    .sort()
+    .map((name) => ({ name, nearest: nearestOf(name, known) }));
+}
+
+function nearestOf(name: string, candidates: string[]): string {
+  const distances = candidates.map((candidate) => ({
+    candidate,
+    distance: editDistance(name, candidate),
+  }));
+  return distances.reduce((best, next) => next.distance < best.distance ? next : best).candidate;
+}
+
+/** Levenshtein's distance, row by row. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const substitution = previous[column - 1] + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(previous[column] + 1, current[column - 1] + 1, substitution));
+    }
+    previous = current;
+  }
+  return previous[b.length];
+}

@@ -1,0 +1,53 @@
+import { ENVIRONMENT } from "./environment.ts";
+import { OUTCOMES } from "./errors.ts";
+
+const WIDTH = 80;
+const INDENT = 6;
+
+/** The text of `--help`. */
+export function helpText(version: string): string {
+  return [
+    `KitOps storage initializer ${version}: fills folders with ModelKits, for KServe`,
+    "",
+    "Usage:",
+    "  storage-initializer [options] <uri> <dest> [<uri> <dest> …]",
+    "",
+    "  <uri>   kit://HOST[:PORT]/REPOSITORY[:TAG|@DIGEST]",
+    "  <dest>  the folder to fill; it is made where it is missing",
+    "",
+    "Options:",
+    "  --log-format=text|json              instead of KIT_LOG_FORMAT",
+    "  --log-level=debug|info|warn|error   instead of KIT_LOG_LEVEL",
+    "  --version                           show the version",
+    "  -h, --help                          show this text",
+    ...ENVIRONMENT.flatMap((group) => [
+      "",
+      `${group.title} (environment):`,
+      ...group.variables.flatMap(({ name, about, standard }) => [
+        `  ${name}`,
+        ...wrap(
+          about.replaceAll("`", "") + (standard === undefined ? "" : ` (default: ${standard})`),
+        ),
+      ]),
+    ]),
+    "",
+    "Exit codes:",
+    ...Object.entries(OUTCOMES).map(([name, { code, when }]) =>
+      `  ${String(code).padStart(3)}  ${name}: ${when}`
+    ),
+    "",
+  ].join("\n");
+}
+
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && INDENT + line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = "";
+    }
+    line += (line === "" ? "" : " ") + word;
+  }
+  return [...lines, line].map((wrapped) => " ".repeat(INDENT) + wrapped);
+}

@@ -1,0 +1,94 @@
+import { Failure, messageOf } from "./errors.ts";
+
+/** A fetch that holds sockets and certificates until it is disposed of. */
+export type DisposableFetch = typeof fetch & Disposable;
+
+/**
+ * A fetch that trusts `caCertificates` (each one PEM text, with one or more certificates) in addition to
+ * the roots that Deno trusts anyway, and goes through the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY,
+ * which Deno reads by itself for every client.
+ *
+ * @throws {Failure} `usage`, when a certificate cannot be used
+ */
+export function createFetch(options: { caCertificates: string[] }): DisposableFetch {
+  let client: Deno.HttpClient;
+  try {
+    client = Deno.createHttpClient({ caCerts: options.caCertificates });
+  } catch (error) {
+    throw new Failure("usage", `Cannot use the CA certificates: ${messageOf(error)}`, {
+      hint: "Give certificates in PEM form: -----BEGIN CERTIFICATE----- …",
+      cause: error,
+    });
+  }
+  const fetchWithClient = (input: URL | Request | string, init?: RequestInit) =>
+    fetch(input, { ...init, client } as RequestInit);
+  return Object.assign(fetchWithClient, { [Symbol.dispose]: () => client.close() });
+}
+
+/** A signal that aborts when the time is over or when its parent aborts; dispose of it when done. */
+export interface TimeLimit extends Disposable {
+  signal: AbortSignal;
+  /** Whether it was the time that ended it, and not the parent. */
+  readonly isOver: boolean;
+}
+
+/**
+ * Starts a time limit. Unlike `AbortSignal.timeout` it leaves no timer behind when the work ends first.
+ *
+ * @param milliseconds from now
+ * @param parent a signal that ends it early
+ */
+export function timeLimit(milliseconds: number, parent?: AbortSignal): TimeLimit {
+  const controller = new AbortController();
+  let isOver = false;
+  const timer = setTimeout(() => {
+    isOver = true;
+    controller.abort(new DOMException(`No answer within ${milliseconds / 1000} s`, "TimeoutError"));
+  }, milliseconds);
+  const onParent = () => controller.abort(parent?.reason);
+  parent?.addEventListener("abort", onParent, { once: true });
+  if (parent?.aborted) onParent();
+  return {
+    signal: controller.signal,
+    get isOver() {
+      return isOver;
+    },
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      parent?.removeEventListener("abort", onParent);
+    },
+  };
+}
+
+/**
+ * Reads a whole body, but never more than `maxBytes`: what a stranger sends must not fill our memory.
+ *
+ * @throws {RangeError} when the body is longer; it is cancelled then
+ */
+export async function readBody(
+  response: Response,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  // Leaving the loop early cancels the stream.
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > maxBytes) throw new RangeError(`The answer is longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+/** What a failed fetch says of itself: Deno 2.9 says only "fetch failed" and keeps the reason in its cause. */
+export function networkMessageOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof Error) return messageOf(cause);
+  return messageOf(error);
+}

@@ -1,0 +1,189 @@
+import { type AuthContext, credentialsFor } from "./auth/mod.ts";
+import type { Config, Pair } from "./config.ts";
+import { Destination, destinationFailure } from "./destination.ts";
+import { Failure } from "./errors.ts";
+import { Kit } from "./kit.ts";
+import type { Log } from "./log.ts";
+import type { Entry } from "./marker.ts";
+import { type ModelKit, namedPaths, selectLayers, sizeOf } from "./modelkit.ts";
+import { PrivateFolder } from "./private_folder.ts";
+import { formatBytes } from "./progress.ts";
+import { publish, type PublishOptions, refuseForeign } from "./publish.ts";
+import { formatReference } from "./reference.ts";
+import { retry } from "./retry.ts";
+import { unpackDirect } from "./transfer/direct.ts";
+
+/** What one pair needs from the run. */
+export interface Context {
+  config: Config;
+  log: Log;
+  auth: AuthContext;
+  /** PEM texts to trust beside the system's certificates. */
+  certificates: string[];
+  version: string;
+  signal: AbortSignal;
+  now(): Date;
+  /** Bytes that this user can still write to the file system of a path. */
+  freeBytes(path: string): Promise<number>;
+  /** Draws a progress bar on a terminal. */
+  draw?(text: string): void;
+}
+
+/** What became of one pair. */
+export interface Result {
+  digest: string;
+  /** Bytes unpacked; 0 when the destination was complete already. */
+  bytes: number;
+}
+
+/**
+ * Makes one destination hold its ModelKit, whatever earlier runs left there.
+ *
+ * @throws {Failure} with nothing half-done left behind
+ */
+export async function initialize(pair: Pair, context: Context): Promise<Result> {
+  const { config, log, signal } = context;
+  const { uri, reference } = pair;
+  const filters = config.flags.selection;
+  await using destination = await Destination.open(pair.destination, { log, signal });
+
+  if (reference.digest !== undefined) {
+    const entry = await destination.find({ uri, digest: reference.digest, filters });
+    if (entry !== undefined) return complete(entry, pair, log);
+  }
+
+  await using home = await PrivateFolder.create(() => destination.staging());
+  const trust = await trustFlags(home.path, context);
+  const kit = new Kit({
+    bin: config.kitBin,
+    home: home.path,
+    environment: config.environment,
+    network: [...config.flags.network, ...trust],
+    includeRemote: config.flags.includeRemote,
+    stallTimeout: config.stallTimeout,
+    log,
+    signal,
+  });
+  await kit.version();
+
+  let modelkit: ModelKit;
+  try {
+    modelkit = await resolve(kit, pair, context);
+  } catch (error) {
+    if (signal.aborted || !isOutage(error)) throw error;
+    const entry = await destination.find({ uri, filters });
+    if (entry === undefined) throw error;
+    log.warn(
+      `${error.message}: the registry cannot say whether the tag has moved, so what is here counts`,
+      { uri },
+    );
+    return complete(entry, pair, log);
+  }
+  const { digest } = modelkit;
+  const entry = await destination.find({ uri, digest, filters });
+  if (entry !== undefined) return complete(entry, pair, log);
+
+  const layers = selectLayers(modelkit, config.flags.filters);
+  if (layers.length === 0 && config.flags.filters.length > 0) {
+    log.warn("The filters in KIT_UNPACK_FLAGS select no layer of this ModelKit", { uri });
+  }
+  const neighbours = config.pairs.filter((other) => other.destination === pair.destination).map((
+    other,
+  ) => other.uri);
+  const rule = { overwrite: config.flags.overwrite, ignoreExisting: config.flags.ignoreExisting };
+  const named = namedPaths(modelkit, config.flags.filters);
+  await refuseForeign(destination, named, { uri, neighbours, rule });
+  const needed = sizeOf(layers);
+  await refuseFullDisk(destination.root, needed, context);
+
+  const started = context.now();
+  const options: Omit<PublishOptions, "tree"> = {
+    uri,
+    digest,
+    filters,
+    neighbours,
+    rule,
+    version: context.version,
+    started,
+    now: context.now,
+  };
+  const tree = `${await destination.staging()}/tree`;
+  log.info(`Unpacking ${formatReference(reference)} to ${pair.destination}`, {
+    uri,
+    digest,
+    bytes: needed,
+  });
+  await retry(
+    () =>
+      unpackDirect({
+        kit,
+        reference: { ...reference, digest },
+        tree,
+        words: config.flags.words,
+        certificates: trust,
+        progress: { log, uri, total: needed, draw: context.draw },
+      }),
+    { attempts: config.attempts, signal, log },
+  );
+  signal.throwIfAborted();
+  try {
+    const published = await publish(destination, { ...options, tree });
+    await showKitfile(destination.root, published, log);
+    return { digest, bytes: bytesOf(published) };
+  } catch (error) {
+    throw destinationFailure(error, destination.root);
+  }
+}
+
+/** Signs in where there are credentials, and asks what the reference is now. */
+async function resolve(kit: Kit, { reference }: Pair, context: Context): Promise<ModelKit> {
+  const { config, log, signal } = context;
+  const options = { attempts: config.attempts, signal, log };
+  const credentials = await retry(() => credentialsFor(reference, context.auth), options);
+  if (credentials !== undefined) await retry(() => kit.login(reference.host, credentials), options);
+  return await retry(() => kit.inspect(reference), options);
+}
+
+/** Whether the registry, and not what it said, is the reason. */
+function isOutage(error: unknown): error is Failure {
+  return error instanceof Failure &&
+    (error.outcome === "unavailable" || error.outcome === "timeout");
+}
+
+/** Kit takes certificates from files only. */
+async function trustFlags(home: string, { config, certificates }: Context): Promise<string[]> {
+  if (certificates.length === 0 || config.flags.plainHttp) return [];
+  const path = `${home}/ca.pem`;
+  await Deno.writeTextFile(path, certificates.join("\n") + "\n", { mode: 0o600 });
+  return [`--tls-cert=${path}`];
+}
+
+/** Before the first byte, since a full disk in the middle harms whatever else is on the volume. */
+async function refuseFullDisk(root: string, needed: number, { freeBytes }: Context): Promise<void> {
+  const free = await freeBytes(root);
+  if (needed <= free) return;
+  const missing = needed - free;
+  throw new Failure(
+    "destination",
+    `Cannot unpack to "${root}": ${needed} bytes are needed and ${free} are free, ${missing} are missing`,
+    { hint: `Give the volume at least ${formatBytes(missing)} more` },
+  );
+}
+
+function complete(entry: Entry, { uri, destination }: Pair, log: Log): Result {
+  log.info(`Complete already: ${destination}`, { uri, digest: entry.digest });
+  return { digest: entry.digest, bytes: 0 };
+}
+
+function bytesOf(entry: Entry): number {
+  return Object.values(entry.files).reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Upstream's entrypoint shows the Kitfile that it unpacked; so do we. */
+async function showKitfile(root: string, entry: Entry, log: Log): Promise<void> {
+  if (entry.files["Kitfile"] === undefined) return;
+  log.info("Unpacked ModelKit:");
+  for (const line of (await Deno.readTextFile(`${root}/Kitfile`)).trimEnd().split("\n")) {
+    log.info(`  ${line}`);
+  }
+}

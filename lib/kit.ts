@@ -1,0 +1,186 @@
+import type { Credentials } from "./auth/source.ts";
+import { Failure } from "./errors.ts";
+import { kitFailure } from "./kit_errors.ts";
+import type { Log } from "./log.ts";
+import { type ModelKit, parseInspection } from "./modelkit.ts";
+import { runProcess } from "./process.ts";
+import { formatReference, type Reference } from "./reference.ts";
+
+/** Characters of one line of `kit inspect`, where a Kitfile's description is on one line; kit reads at most 4 MiB. */
+const MAX_INSPECT_LINE = 8 * 1024 * 1024;
+const MAX_INSPECT_LINES = 500_000;
+/** The variables that kit gets from our environment: none that holds a secret for a registry. */
+const PASSED_ON = [
+  "PATH",
+  "TMPDIR",
+  "TZ",
+  "LANG",
+  "SSL_CERT_DIR",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "KITOPS_CLIENT_CERT",
+  "KITOPS_CLIENT_KEY",
+];
+
+export interface KitOptions {
+  /** Path of the executable, or a name on PATH. */
+  bin: string;
+  /** A private folder: kit keeps credentials and storage in it. */
+  home: string;
+  environment: Readonly<Record<string, string>>;
+  /** Flags for every command that talks to the registry. */
+  network: string[];
+  /** Whether kit itself may read remote datasets from S3, and so needs AWS's variables. */
+  includeRemote: boolean;
+  /** Milliseconds without any sign of life after which a command is ended. */
+  stallTimeout: number;
+  log: Log;
+  signal: AbortSignal;
+}
+
+interface Command {
+  args: string[];
+  /** Written to standard input. */
+  input?: string;
+  /** What it is for, as in "Cannot …". */
+  purpose: string;
+  reference?: Pick<Reference, "host">;
+  /** A number that changes as long as there is progress; a line of output counts as well. */
+  progress?: () => number;
+  onLine(line: string): void;
+  maxLine?: number;
+}
+
+/** The `kit` executable: the only part that knows its commands, flags and output. */
+export class Kit {
+  readonly #options: KitOptions;
+
+  constructor(options: KitOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Shows the version banner, as upstream's entrypoint does. A release of kit looks for updates on each command,
+   * which costs a second where it cannot; the empty file is what `--show-update-notifications=false` leaves.
+   */
+  async version(): Promise<void> {
+    await Deno.writeTextFile(`${this.#options.home}/disable-update-notifications`, "", {
+      mode: 0o600,
+    });
+    const lines: string[] = [];
+    await this.#run({
+      args: ["version"],
+      purpose: "run kit",
+      onLine: (line) => lines.push(line.trim()),
+    });
+    this.#options.log.info(`kit: ${lines.filter((line) => line !== "").join(", ")}`);
+  }
+
+  /**
+   * Signs in, and so checks the credentials; kit keeps them in the private folder.
+   *
+   * @throws {Failure} `auth` where the registry refuses them
+   */
+  async login(host: string, credentials: Credentials): Promise<void> {
+    const { network } = this.#options;
+    await this.#run({
+      args: [
+        "login",
+        host,
+        ...(credentials.username === "" ? [] : [`--username=${credentials.username}`]),
+        "--password-stdin",
+        ...network,
+      ],
+      input: credentials.password.reveal(),
+      purpose: `sign in to "${host}" with ${credentials.source}`,
+      reference: { host },
+      onLine: (line) => this.#show(line),
+    });
+  }
+
+  /** Asks the registry what the reference is: its digest, layers and Kitfile. */
+  async inspect(reference: Reference): Promise<ModelKit> {
+    const lines: string[] = [];
+    await this.#run({
+      args: ["inspect", "--remote", formatReference(reference), ...this.#options.network],
+      purpose: `find "${formatReference(reference)}"`,
+      reference,
+      maxLine: MAX_INSPECT_LINE,
+      onLine: (line) => {
+        if (lines.length < MAX_INSPECT_LINES) lines.push(line);
+      },
+    });
+    return parseInspection(lines.join("\n"));
+  }
+
+  /** Unpacks into `directory`, with all flags of KIT_UNPACK_FLAGS. */
+  async unpack(
+    reference: Reference,
+    directory: string,
+    options: { words: string[]; certificates: string[]; progress: () => number },
+  ): Promise<void> {
+    await this.#run({
+      args: [
+        "unpack",
+        formatReference(reference),
+        ...options.words,
+        ...options.certificates,
+        "-d",
+        directory,
+      ],
+      purpose: `unpack "${formatReference(reference)}"`,
+      reference,
+      progress: options.progress,
+      onLine: (line) => this.#show(line),
+    });
+  }
+
+  #show(line: string): void {
+    const { log } = this.#options;
+    if (/^\[WARN/.test(line)) log.warn(`kit: ${line.replace(/^\[\w+\s*\]\s*/, "")}`);
+    else if (line.trim() !== "") log.info(`kit: ${line}`);
+  }
+
+  async #run(command: Command): Promise<void> {
+    const { bin, log, signal, stallTimeout } = this.#options;
+    log.debug(`Running ${bin} ${command.args.join(" ")}`);
+    const errors: string[] = [];
+    const host = command.reference?.host;
+    const { status, stalled } = await runProcess({
+      ...command,
+      bin,
+      environment: this.#environment(),
+      stallTimeout,
+      signal,
+      onError: (line) => {
+        // Kit prints its whole usage after some errors.
+        if (/^(\[ERROR|Error:|panic:|fatal)/.test(line)) errors.push(line);
+        else this.#show(line);
+      },
+    });
+    if (stalled) {
+      throw new Failure(
+        "timeout",
+        `Cannot ${command.purpose}: no progress for ${stallTimeout / 1000} s`,
+        {
+          hint: "Check the network to the registry, or raise KIT_STALL_TIMEOUT",
+          host,
+        },
+      );
+    }
+    if (!status.success) throw kitFailure(command.purpose, errors, { status, host });
+  }
+
+  #environment(): Record<string, string> {
+    const { environment, home, includeRemote } = this.#options;
+    const isForDatasets = (name: string) => includeRemote && /^(AWS|S3)_/.test(name);
+    const passedOn = Object.entries(environment)
+      .filter(([name]) => PASSED_ON.includes(name) || isForDatasets(name));
+    // Without DOCKER_CONFIG kit would look into the user's own docker config, which is ours to read.
+    return { ...Object.fromEntries(passedOn), HOME: home, KITOPS_HOME: home, DOCKER_CONFIG: home };
+  }
+}

@@ -1,0 +1,108 @@
+import { Failure, type FailureName } from "./errors.ts";
+
+interface Rule {
+  pattern: RegExp;
+  outcome: FailureName;
+  hint: string;
+  /** Only where it differs from what the outcome says. */
+  transient?: false;
+}
+
+/**
+ * What kit 1.15.0 says, and what it means; the first rule that matches counts. Kit wraps every network error of
+ * `kit inspect` in "not found", so that comes last.
+ */
+const RULES: Rule[] = [
+  {
+    pattern: /no space left on device|disk quota exceeded/i,
+    outcome: "destination",
+    hint: "Give the volume more space",
+  },
+  {
+    pattern: /read-only file system/i,
+    outcome: "destination",
+    hint: "Mount the volume writable",
+  },
+  {
+    pattern: /status code 40[13]\b|unauthorized|credential not found|\bdenied: /i,
+    outcome: "auth",
+    hint: "Check the credentials for this host and that they may read the repository",
+  },
+  {
+    pattern: /server gave HTTP response to HTTPS client/i,
+    outcome: "unavailable",
+    hint: "Set KIT_UNPACK_FLAGS to --plain-http if the registry serves plain HTTP",
+    transient: false,
+  },
+  {
+    pattern: /x509:|tls: (failed to verify|bad certificate|certificate required)/i,
+    outcome: "unavailable",
+    hint: "Give the CA certificate of the registry in KIT_CA_BUNDLE",
+    transient: false,
+  },
+  {
+    pattern: /no such host|server misbehaving|temporary failure in name resolution/i,
+    outcome: "unavailable",
+    hint: "Check the host's name and the DNS of the cluster",
+  },
+  {
+    pattern: /status code (429|5\d\d)\b|toomanyrequests/i,
+    outcome: "unavailable",
+    hint: "Try again later, or look at the registry",
+  },
+  {
+    pattern:
+      /connection refused|connection reset|broken pipe|i\/o timeout|timeout awaiting|network is unreachable|no route to host|tls:|TLS handshake|unexpected EOF|: EOF\b|proxyconnect|deadline exceeded|server closed|http2: /i,
+    outcome: "unavailable",
+    hint: "Check the network, the proxy and the port of the registry",
+  },
+  {
+    pattern:
+      /mismatch(ed)? (size|digest)|digest .*(mismatch|does not match)|(size|digest) mismatch|trailing data/i,
+    outcome: "integrity",
+    hint: "Push the ModelKit again: what the registry has is damaged",
+  },
+  {
+    pattern: /permission denied/i,
+    outcome: "destination",
+    hint: "Make the destination writable, for example with the pod's fsGroup",
+  },
+  {
+    pattern: /unknown (shorthand )?flag|invalid argument|Invalid filter|flag needs an argument/i,
+    outcome: "usage",
+    hint: "Correct KIT_UNPACK_FLAGS: kit does not take this",
+  },
+  {
+    pattern:
+      /could not find modelkit|could not be found in remote|status code 404|name unknown|manifest unknown/i,
+    outcome: "not found",
+    hint:
+      "Check the repository and the tag; some registries say so too when credentials are missing",
+  },
+];
+
+const MAX_DETAIL = 600;
+
+/** The failure that kit's error lines stand for. `purpose` completes "Cannot …". */
+export function kitFailure(
+  purpose: string,
+  errors: string[],
+  { status, host }: { status: Pick<Deno.CommandStatus, "code" | "signal">; host?: string },
+): Failure {
+  const detail = errors.map((line) => line.replace(/^(\[ERROR\s*\]|Error:)\s*/, "")).join("; ")
+    .slice(0, MAX_DETAIL);
+  const rule = RULES.find(({ pattern }) => pattern.test(detail));
+  if (rule !== undefined) {
+    const { outcome, hint, transient } = rule;
+    return new Failure(outcome, `Cannot ${purpose}: ${detail}`, { hint, host, transient });
+  }
+  const end = status.signal === null
+    ? `kit ended with code ${status.code}`
+    : `kit was ended by ${status.signal}`;
+  return new Failure("kit", `Cannot ${purpose}: ${detail === "" ? end : detail}`, {
+    hint: status.signal === "SIGKILL"
+      ? "Raise the memory limit of the container if it was killed for it"
+      : "See kit's own words above; KIT_LOG_LEVEL=debug shows the command",
+    host,
+  });
+}

@@ -1,0 +1,111 @@
+import { redact } from "./redact.ts";
+
+/** From the most to the least talkative. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
+
+export const LOG_FORMATS = ["text", "json"] as const;
+export type LogFormat = typeof LOG_FORMATS[number];
+
+/**
+ * The fields that a line may carry beside its message: an allowlist, kept where lines are written. A field of
+ * another name is shown as `***`, so that a careless `{ headers }` cannot leak.
+ */
+const FIELDS = [
+  "uri",
+  "destination",
+  "host",
+  "digest",
+  "source",
+  "bytes",
+  "total",
+  "seconds",
+  "mbps",
+  "attempt",
+  "attempts",
+  "code",
+  "outcome",
+  "retryable",
+  "hint",
+  "path",
+  "percent",
+] as const;
+
+export type Fields = Record<string, string | number | boolean | undefined>;
+
+/** Where lines go. Everything is written to standard error: standard output stays empty. */
+export interface LogSink {
+  write(line: string): void;
+  now(): Date;
+}
+
+export interface LogOptions {
+  format: LogFormat;
+  level: LogLevel;
+  sink: LogSink;
+}
+
+/** The log: one event a line, as text for people or as JSON for machines. */
+export class Log {
+  readonly format: LogFormat;
+  readonly #level: number;
+  readonly #sink: LogSink;
+
+  constructor(options: LogOptions) {
+    this.format = options.format;
+    this.#level = LOG_LEVELS.indexOf(options.level);
+    this.#sink = options.sink;
+  }
+
+  debug(message: string, fields: Fields = {}): void {
+    this.#write("debug", message, fields);
+  }
+
+  info(message: string, fields: Fields = {}): void {
+    this.#write("info", message, fields);
+  }
+
+  warn(message: string, fields: Fields = {}): void {
+    this.#write("warn", message, fields);
+  }
+
+  error(message: string, fields: Fields = {}): void {
+    this.#write("error", message, fields);
+  }
+
+  #write(level: LogLevel, message: string, fields: Fields): void {
+    if (LOG_LEVELS.indexOf(level) < this.#level) return;
+    const time = this.#sink.now().toISOString();
+    const shown = visible(fields);
+    const text = printable(redact(message));
+    this.#sink.write(
+      this.format === "json"
+        ? JSON.stringify({ time, level, message: text, ...shown })
+        : [time, level.toUpperCase().padEnd(5), text, ...Object.entries(shown).map(pair)].join(" "),
+    );
+  }
+}
+
+function visible(fields: Fields): Record<string, string | number | boolean> {
+  const shown: Record<string, string | number | boolean> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    if (!(FIELDS as readonly string[]).includes(name)) shown[name] = "***";
+    else shown[name] = typeof value === "string" ? printable(redact(value)) : value;
+  }
+  return shown;
+}
+
+function pair([name, value]: [string, string | number | boolean]): string {
+  return `${name}=${
+    typeof value === "string" && /[\s"=]/.test(value) ? JSON.stringify(value) : value
+  }`;
+}
+
+/** A registry or a file name must not be able to forge a line or to steer a terminal. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+    return "\\u" + character.charCodeAt(0).toString(16).padStart(4, "0");
+  });
+}

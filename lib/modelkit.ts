@@ -1,0 +1,152 @@
+import { Failure } from "./errors.ts";
+
+/** One layer of a ModelKit, as far as it matters here. */
+export interface Layer {
+  digest: string;
+  /** Bytes in the registry. */
+  size: number;
+  /** Where it is unpacked to, relative to the destination. */
+  path?: string;
+}
+
+/** One entry of a Kitfile that has a layer: the model, a part of it, a dataset, … */
+export interface Component {
+  /** In the words of `--filter`: `model`, `datasets`, `code`, `docs`, `prompts`, `mcpservers`. */
+  type: string;
+  name?: string;
+  path?: string;
+  digest?: string;
+}
+
+/** What the registry has under a reference. */
+export interface ModelKit {
+  digest: string;
+  layers: Layer[];
+  /** Absent for a ModelPack, or for ModelKits that kit before 1.0 packed: then layers cannot be told apart. */
+  components?: Component[];
+}
+
+/** The Kitfile's lists that have layers, and the word of `--filter` for each. */
+const LISTS = {
+  datasets: "datasets",
+  code: "code",
+  docs: "docs",
+  prompts: "prompts",
+  mcpServers: "mcpservers",
+};
+
+/**
+ * Reads the JSON that `kit inspect` prints.
+ *
+ * @throws {Failure} `kit` where it is something else
+ */
+export function parseInspection(text: string): ModelKit {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.slice(Math.max(0, text.indexOf("{"))));
+  } catch (error) {
+    throw unreadable("it is not JSON", error);
+  }
+  const inspection = object(value);
+  const digest = inspection.digest;
+  const layers = object(inspection.manifest).layers;
+  if (typeof digest !== "string" || !/^sha\d+:[a-f0-9]+$/.test(digest)) {
+    throw unreadable("it has no digest");
+  }
+  if (!Array.isArray(layers)) throw unreadable("it has no layers");
+  return { digest, layers: layers.map(readLayer), components: readComponents(inspection.kitfile) };
+}
+
+/**
+ * The layers that `kit unpack` will fetch for these filters, or all of them where that cannot be told. The rules
+ * are kit's: a filter is `types[:names]`, both lists with commas; a name matches a component's name or its path.
+ */
+export function selectLayers(modelkit: ModelKit, filters: string[]): Layer[] {
+  const { components, layers } = modelkit;
+  if (filters.length === 0 || components === undefined) return layers;
+  const wanted = new Set(
+    components.filter((component) => filters.some((filter) => matches(component, filter))).map((
+      { digest },
+    ) => digest),
+  );
+  return layers.filter((layer) => wanted.has(layer.digest));
+}
+
+/**
+ * The paths, relative to the destination, that the unpacked files will have for certain: those that the Kitfile
+ * names, and the Kitfile itself. Each may turn out to be a folder.
+ */
+export function namedPaths(modelkit: ModelKit, filters: string[]): string[] {
+  const hasKitfile = filters.length === 0 ||
+    filters.some((filter) => filter.split(":")[0].split(",").includes("kitfile"));
+  const paths = selectLayers(modelkit, filters).map(({ digest, path }) =>
+    path ?? modelkit.components?.find((component) => component.digest === digest)?.path ?? ""
+  );
+  const normal = paths.map((path) =>
+    path.split("/").filter((part) => part !== "" && part !== ".").join("/")
+  );
+  const kitfile = hasKitfile && modelkit.components !== undefined ? ["Kitfile"] : [];
+  return [...new Set([...kitfile, ...normal])].filter((path) =>
+    path !== "" && !path.split("/").includes("..")
+  );
+}
+
+/** Total size in bytes of different layers. */
+export function sizeOf(layers: Layer[]): number {
+  return [...new Map(layers.map((layer) => [layer.digest, layer.size])).values()].reduce(
+    (sum, size) => sum + size,
+    0,
+  );
+}
+
+function matches(component: Component, filter: string): boolean {
+  const [types, names] = filter.split(":", 2).map((list) => list.split(","));
+  if (!types.includes(component.type)) return false;
+  return names === undefined ||
+    names.some((name) => name === component.name || name === component.path);
+}
+
+function readLayer(value: unknown): Layer {
+  const { digest, size, annotations } = object(value);
+  if (typeof digest !== "string" || typeof size !== "number" || !(size >= 0)) {
+    throw unreadable("a layer has no size");
+  }
+  const path = object(annotations)["org.cncf.model.filepath"];
+  return { digest, size, path: typeof path === "string" ? path : undefined };
+}
+
+function readComponents(kitfile: unknown): Component[] | undefined {
+  const { model, ...rest } = object(kitfile);
+  const components: Component[] = [];
+  const add = (type: string, value: unknown) => {
+    const { name, path, digest } = object(value);
+    components.push({ type, name: text(name), path: text(path), digest: text(digest) });
+  };
+  if (model !== undefined) {
+    add("model", model);
+    for (const part of list(object(model).parts)) add("model", part);
+  }
+  for (const [name, type] of Object.entries(LISTS)) {
+    for (const item of list(rest[name])) add(type, item);
+  }
+  return components.some(({ digest }) => digest !== undefined) ? components : undefined;
+}
+
+function unreadable(why: string, cause?: unknown): Failure {
+  return new Failure("kit", `Cannot read what kit inspect says: ${why}`, {
+    hint: "Use kit 1.0 or newer",
+    cause,
+  });
+}
+
+function object(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

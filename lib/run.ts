@@ -1,0 +1,193 @@
+import { type Config, readConfig } from "./config.ts";
+import { Failure, messageOf, OUTCOMES } from "./errors.ts";
+import { helpText } from "./help.ts";
+import { createFetch, type DisposableFetch } from "./http.ts";
+import { initialize, type Result } from "./initialize.ts";
+import { Log, type LogFormat, type LogLevel } from "./log.ts";
+import { formatBytes } from "./progress.ts";
+import { type Report, sentenceOf, terminationMessage, writeTermination } from "./termination.ts";
+import { readTrust } from "./trust.ts";
+
+/** What the program may use of the world around it; main.ts makes the real one. */
+export interface World {
+  args: string[];
+  environment: Record<string, string>;
+  /** One line, or a text with line breaks, for standard error. */
+  writeError(line: string): void;
+  /** For standard output: `--help` and `--version` only. */
+  writeOutput(text: string): void;
+  /** Draws a progress bar where standard error is a terminal. */
+  draw?(text: string): void;
+  now(): Date;
+  /** Bytes that this user can still write to the file system of a path. */
+  freeBytes(path: string): Promise<number>;
+  /** Aborts with a `Failure` when a signal arrives. */
+  signal: AbortSignal;
+  version: string;
+}
+
+/** Runs the program. Answers with the exit code, after having said everything that there is to say. */
+export async function run(world: World): Promise<number> {
+  const started = performance.now();
+  const report: Report = { seconds: 0 };
+  let log = createLog(world, earlyOptions(world));
+  try {
+    const config = readConfig(world.args, world.environment);
+    if (config.action !== "run") {
+      world.writeOutput(config.action === "help" ? helpText(world.version) : `${world.version}\n`);
+      return OUTCOMES.ok.code;
+    }
+    log = createLog(world, { format: config.logFormat, level: config.logLevel });
+    for (const warning of config.warnings) log.warn(warning);
+    await fill(config, { world, log, report, started });
+  } catch (error) {
+    report.failure = asFailure(error);
+    if (report.failure.outcome === "bug" && error instanceof Error) {
+      log.error(error.stack ?? messageOf(error));
+    }
+    for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) {
+      log.debug(`Because: ${messageOf(cause)}`);
+    }
+  }
+  report.seconds = secondsSince(started);
+  await announce(report, world, log);
+  return OUTCOMES[report.failure?.outcome ?? "ok"].code;
+}
+
+interface Progress {
+  world: World;
+  log: Log;
+  report: Report;
+  started: number;
+}
+
+/** Fills one destination after the other, and notes in the report how far it came. */
+async function fill(config: Config, { world, log, report, started }: Progress): Promise<void> {
+  const certificates = await readTrust(config);
+  const limit = new AbortController();
+  const timer = config.timeout === undefined ? undefined : setTimeout(() => {
+    limit.abort(
+      new Failure(
+        "timeout",
+        `Cannot finish within KIT_TIMEOUT (${config.environment.KIT_TIMEOUT})`,
+        {
+          hint: "Raise KIT_TIMEOUT, or look for what is slow",
+        },
+      ),
+    );
+  }, config.timeout);
+  const signal = AbortSignal.any([world.signal, limit.signal]);
+
+  // Most runs ask no cloud, and a client with certificates takes a few milliseconds.
+  let client: DisposableFetch | undefined;
+  const auth = {
+    config,
+    log,
+    fetch: (input: string | URL | Request, init?: RequestInit) => {
+      client ??= createFetch({ caCertificates: certificates });
+      return client(input, init);
+    },
+    readTextFile: (path: string) => Deno.readTextFile(path),
+    signal,
+  };
+  const context = {
+    config,
+    log,
+    auth,
+    certificates,
+    version: world.version,
+    signal,
+    now: world.now,
+    freeBytes: world.freeBytes,
+    draw: log.format === "text" ? world.draw : undefined,
+  };
+  const results: Result[] = [];
+  try {
+    for (const pair of config.pairs) {
+      report.uri = pair.uri;
+      const result = await initialize(pair, context);
+      results.push(result);
+      report.digest = result.digest;
+      report.bytes = results.reduce((sum, { bytes }) => sum + bytes, 0);
+      report.seconds = secondsSince(started);
+    }
+    report.sentence = summary(config, results, secondsSince(started));
+  } finally {
+    clearTimeout(timer);
+    client?.[Symbol.dispose]();
+  }
+}
+
+function summary({ pairs }: Config, results: Result[], seconds: number): string {
+  const bytes = results.reduce((sum, result) => sum + result.bytes, 0);
+  const what = pairs.length === 1
+    ? `${pairs[0].uri} (${results[0].digest}) is complete in ${pairs[0].destination}`
+    : `${pairs.length} destinations are complete: ${
+      pairs.map(({ destination }) => destination).join(", ")
+    }`;
+  if (bytes === 0) return `${what}: nothing was missing`;
+  return `${what}: ${formatBytes(bytes)} in ${seconds.toFixed(1)} s, ${
+    formatBytes(bytes / seconds)
+  }/s`;
+}
+
+/** Says how it ended, to Kubernetes and as the last line of the log. */
+async function announce(report: Report, world: World, log: Log): Promise<void> {
+  const { failure, uri, digest, bytes } = report;
+  try {
+    await writeTermination(
+      terminationMessage(report),
+      world.environment.KIT_TERMINATION_LOG || undefined,
+    );
+  } catch (error) {
+    // Outside of Kubernetes there is none, and that is nothing to talk about.
+    if (world.environment.KIT_TERMINATION_LOG) {
+      log.warn(`Cannot write the termination message: ${messageOf(error)}`, {
+        path: world.environment.KIT_TERMINATION_LOG,
+      });
+    }
+  }
+  const outcome = failure?.outcome ?? "ok";
+  const { code, retryable } = OUTCOMES[outcome];
+  const fields = {
+    outcome,
+    code,
+    uri,
+    digest,
+    bytes,
+    seconds: Math.round(report.seconds * 1000) / 1000,
+  };
+  if (failure === undefined) log.info(sentenceOf(report), fields);
+  else log.error(sentenceOf(report), { ...fields, retryable, host: failure.host });
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure("bug", `An error that was not foreseen: ${messageOf(error)}`, {
+    hint: "Please report it with the stack above",
+    cause: error,
+  });
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
+
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1000;
+}
+
+interface LogChoice {
+  format: LogFormat;
+  level: LogLevel;
+}
+
+function createLog(world: World, choice: LogChoice): Log {
+  return new Log({ ...choice, sink: { write: world.writeError, now: world.now } });
+}
+
+/** The format for mistakes in the configuration itself: machines should be able to read those too. */
+function earlyOptions({ args, environment }: World): LogChoice {
+  const isJson = args.includes("--log-format=json") || environment.KIT_LOG_FORMAT === "json";
+  return { format: isJson ? "json" : "text", level: "info" };
+}

@@ -1,0 +1,97 @@
+import { Failure } from "./errors.ts";
+
+/** A file as it is recorded: enough to see that nobody changed it since. */
+export interface FileState {
+  /** Bytes. */
+  size: number;
+  /** Milliseconds since the epoch. */
+  mtime: number;
+}
+
+/** What is below a folder, with paths relative to it, parents before their children. */
+export interface Tree {
+  files: Map<string, FileState>;
+  directories: string[];
+}
+
+/**
+ * Lists a folder that kit has filled.
+ *
+ * @throws {Failure} `kit` where it holds anything but files and folders, which kit does not make
+ */
+export async function listTree(root: string): Promise<Tree> {
+  const tree: Tree = { files: new Map(), directories: [] };
+  const visit = async (prefix: string) => {
+    for await (const entry of Deno.readDir(`${root}/${prefix}`)) {
+      const path = prefix + entry.name;
+      if (entry.isDirectory) {
+        tree.directories.push(path);
+        await visit(`${path}/`);
+      } else if (entry.isFile) {
+        tree.files.set(path, stateOf(await Deno.lstat(`${root}/${path}`)));
+      } else {
+        throw new Failure(
+          "kit",
+          `Cannot publish "${path}": kit made something that is neither a file nor a folder`,
+        );
+      }
+    }
+  };
+  await visit("");
+  return tree;
+}
+
+export function stateOf(info: Deno.FileInfo): FileState {
+  return { size: info.size, mtime: info.mtime?.getTime() ?? 0 };
+}
+
+/** `lstat`, or `undefined` where there is nothing, also where a parent is no folder. */
+export async function lstatIfPresent(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Makes a file's or a folder's contents survive a crash of the machine. */
+export async function sync(path: string): Promise<void> {
+  try {
+    using file = await Deno.open(path, { read: true });
+    await file.sync();
+  } catch (error) {
+    // A ModelKit may hold files that their owner cannot read; those reach the disk when the system writes them.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
+}
+
+/** As many `fsync` calls at a time as a disk's queue likes; more only cost memory. */
+const SYNCS_AT_ONCE = 16;
+
+/** `sync` for many paths. */
+export async function syncAll(paths: Iterable<string>): Promise<void> {
+  const queue = [...paths];
+  const worker = async () => {
+    for (let path = queue.pop(); path !== undefined; path = queue.pop()) await sync(path);
+  };
+  await Promise.all(Array.from({ length: SYNCS_AT_ONCE }, worker));
+}
+
+/**
+ * Removes a folder and what is in it; nothing is followed. A process that is being killed may still write there,
+ * so it is tried a few times.
+ */
+export async function removeTree(path: string): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      if (attempt === 5) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20 * attempt));
+    }
+  }
+}
