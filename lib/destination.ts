@@ -109,6 +109,8 @@ const REMEDIES: Record<string, string> = {
   ENOSPC: "Give the volume more space",
   EDQUOT: "Raise the volume's quota",
   EROFS: "Mount the volume writable",
+  EEXIST: "Give a folder: there is a file of that name",
+  ENOTDIR: "Give a folder: a part of the path is a file",
 };
 
 /** An error of the file system as a `destination` failure; anything else as it is. */

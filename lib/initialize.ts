@@ -1,4 +1,4 @@
-import { type AuthContext, credentialsFor } from "./auth/mod.ts";
+import { type AuthContext, type Credentials, credentialsFor } from "./auth/mod.ts";
 import type { Config, Pair } from "./config.ts";
 import { Destination, destinationFailure } from "./destination.ts";
 import { Failure } from "./errors.ts";
@@ -9,7 +9,7 @@ import { type ModelKit, namedPaths, selectLayers, sizeOf } from "./modelkit.ts";
 import { PrivateFolder } from "./private_folder.ts";
 import { formatBytes } from "./progress.ts";
 import { publish, type PublishOptions, refuseForeign } from "./publish.ts";
-import { formatReference } from "./reference.ts";
+import { formatReference, type Reference } from "./reference.ts";
 import { retry } from "./retry.ts";
 import { unpackDirect } from "./transfer/direct.ts";
 
@@ -140,8 +140,41 @@ async function resolve(kit: Kit, { reference }: Pair, context: Context): Promise
   const { config, log, signal } = context;
   const options = { attempts: config.attempts, signal, log };
   const credentials = await retry(() => credentialsFor(reference, context.auth), options);
-  if (credentials !== undefined) await retry(() => kit.login(reference.host, credentials), options);
-  return await retry(() => kit.inspect(reference), options);
+  try {
+    if (credentials !== undefined) {
+      await retry(() => kit.login(reference.host, credentials), options);
+    }
+    return await retry(() => kit.inspect(reference), options);
+  } catch (error) {
+    throw isRefusal(error) ? explainRefusal(error, reference, credentials) : error;
+  }
+}
+
+function isRefusal(error: unknown): error is Failure {
+  return error instanceof Failure && error.outcome === "auth";
+}
+
+/** The registry says only that it refuses; which source to look at is known here. */
+function explainRefusal(
+  error: Failure,
+  { host, repository }: Reference,
+  credentials: Credentials | undefined,
+): Failure {
+  if (credentials !== undefined) {
+    const hint =
+      `Check ${credentials.source}: they must be valid for "${host}" and may read "${repository}"`;
+    return new Failure("auth", error.message, { hint, host, cause: error });
+  }
+  return new Failure(
+    "auth",
+    `Cannot read "${host}/${repository}": the registry wants credentials, and no source has any for "${host}"`,
+    {
+      hint:
+        "Set KIT_USER and KIT_PASSWORD, or give a docker config entry or a cloud identity for this host",
+      host,
+      cause: error,
+    },
+  );
 }
 
 /** Whether the registry, and not what it said, is the reason. */

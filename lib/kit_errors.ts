@@ -4,6 +4,8 @@ interface Rule {
   pattern: RegExp;
   outcome: FailureName;
   hint: string;
+  /** Instead of kit's words, where they only repeat the reference. */
+  say?: string;
   /** Only where it differs from what the outcome says. */
   transient?: false;
 }
@@ -76,6 +78,7 @@ const RULES: Rule[] = [
     pattern:
       /could not find modelkit|could not be found in remote|status code 404|name unknown|manifest unknown/i,
     outcome: "not found",
+    say: "the registry has no such repository, tag or digest",
     hint:
       "Check the repository and the tag; some registries say so too when credentials are missing",
   },
@@ -93,8 +96,8 @@ export function kitFailure(
     .slice(0, MAX_DETAIL);
   const rule = RULES.find(({ pattern }) => pattern.test(detail));
   if (rule !== undefined) {
-    const { outcome, hint, transient } = rule;
-    return new Failure(outcome, `Cannot ${purpose}: ${detail}`, { hint, host, transient });
+    const { outcome, hint, say, transient } = rule;
+    return new Failure(outcome, `Cannot ${purpose}: ${say ?? detail}`, { hint, host, transient });
   }
   const end = status.signal === null
     ? `kit ended with code ${status.code}`

@@ -3,7 +3,7 @@ import { knownSecrets } from "./secret.ts";
 /** A shorter secret would turn every other word of the log to stars, and so give itself away. */
 const MIN_SECRET_LENGTH = 4;
 const URL_REGEXP = /\b([a-zA-Z][a-zA-Z0-9+.-]*:\/\/)([^\s"'<>\\]+)/g;
-const AUTHORIZATION_REGEXP = /\b(Basic|Bearer)\s+[A-Za-z0-9+/_.~=-]{8,}/gi;
+const AUTHORIZATION_REGEXP = /\b(Basic|Bearer)\s+[A-Za-z0-9+/_.~=-]{8,}/g;
 const JWT_REGEXP = /\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?/g;
 
 /**

@@ -1,6 +1,7 @@
 import { Failure, messageOf } from "../errors.ts";
 import { readBody } from "../http.ts";
 import { Secret } from "../secret.ts";
+import { refusalError } from "./aws_error.ts";
 import type { AwsIdentity } from "./aws_identity.ts";
 import type { AuthContext } from "./source.ts";
 
@@ -38,7 +39,7 @@ export async function containerKeys(
       const response = await fetch(url, { headers, redirect: "manual" });
       const text = new TextDecoder().decode(await readBody(response, MAX_ANSWER_BYTES));
       if (response.status === 200) return parseKeys(text);
-      throw refusal(response.status, text);
+      throw refusalOf(response.status, text);
     } catch (error) {
       const status = (error as { $metadata?: { httpStatusCode: number } }).$metadata
         ?.httpStatusCode;
@@ -98,7 +99,11 @@ function parseKeys(text: string): AwsKeys {
   }
   const { AccessKeyId, SecretAccessKey, Token } = answer ?? {};
   if (typeof AccessKeyId !== "string" || typeof SecretAccessKey !== "string") {
-    throw refusal(200, "no AccessKeyId and SecretAccessKey in the answer");
+    throw refusalError({
+      name: "",
+      message: "no AccessKeyId and SecretAccessKey in the answer",
+      status: 200,
+    });
   }
   return {
     accessKeyId: AccessKeyId,
@@ -107,14 +112,14 @@ function parseKeys(text: string): AwsKeys {
   };
 }
 
-function refusal(status: number, text: string): Error {
+/** EKS answers with plain text, ECS with JSON. */
+function refusalOf(status: number, text: string): Error {
   let [name, message] = ["", text];
   try {
     const { Code, Message, code, message: lower } = JSON.parse(text);
     [name, message] = [String(Code ?? code ?? ""), String(Message ?? lower ?? text)];
   } catch {
-    // EKS answers with plain text.
+    // Plain text.
   }
-  const error = new Error(message.slice(0, 500) || "no message");
-  return Object.assign(error, { name: name || "Error", $metadata: { httpStatusCode: status } });
+  return refusalError({ name, message: message.slice(0, 500) || "no message", status });
 }

@@ -1,5 +1,4 @@
 import { Failure, messageOf } from "../errors.ts";
-import { networkMessageOf } from "../http.ts";
 import { type AwsIdentity, describeIdentity } from "./aws_identity.ts";
 
 /** The part of AWS that was asked. */
@@ -11,6 +10,11 @@ export interface AwsRefusal {
   name: string;
   message: string;
   status: number;
+}
+
+/** An error to throw for a refusal that the SDK did not make an exception of. */
+export function refusalError({ name, message, status }: AwsRefusal): Error {
+  return Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status } });
 }
 
 /**
@@ -26,13 +30,15 @@ export function awsFailure(
   const prefix = `Cannot sign in to "${host}": AWS ECR: `;
   if (refusal !== undefined) {
     const { name, message, status } = refusal;
+    // The cause of a foreign answer would quote it in the debug log.
+    const cause = message === FOREIGN_MESSAGE ? undefined : error;
     const said = `${service} answered ${[status, name].filter(Boolean).join(" ")}: ${message}`;
     return isTransient(refusal)
-      ? new Failure("unavailable", prefix + said, { hint: RETRY_HINT, host, cause: error })
+      ? new Failure("unavailable", prefix + said, { hint: RETRY_HINT, host, cause })
       : new Failure("auth", prefix + said, {
         hint: remedy(refusal, service, identity),
         host,
-        cause: error,
+        cause,
       });
   }
   // The SDK's own chain, for profiles: it found nothing usable.
@@ -45,9 +51,11 @@ export function awsFailure(
   }
   return new Failure(
     "unavailable",
-    `${prefix}cannot reach ${service}: ${networkMessageOf(error)}`,
+    `${prefix}cannot reach ${service}: ${messageOf(error)}`,
     {
-      hint: `Check the pod's DNS, its way to AWS (NAT or VPC endpoint), proxy and CA settings`,
+      hint: service === "the container credentials endpoint"
+        ? `Check the Pod Identity agent of the node, and let NO_PROXY have the endpoint's address`
+        : `Check the pod's DNS, its way to AWS (NAT or VPC endpoint), proxy and CA settings`,
       host,
       cause: error,
     },
@@ -65,6 +73,9 @@ function isTransient({ name, status }: AwsRefusal): boolean {
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors */
 function remedy({ name, message }: AwsRefusal, service: AwsService, identity: AwsIdentity): string {
   const who = describeIdentity(identity);
+  if (message === FOREIGN_MESSAGE) {
+    return "Look for what answers in the place of AWS: a proxy, or AWS_ENDPOINT_URL*";
+  }
   if (
     /Signature expired|Signature not yet current|RequestTimeTooSkewed|RequestExpired/.test(
       name + message,
@@ -96,10 +107,20 @@ function refusalOf(error: unknown): AwsRefusal | undefined {
   if (!(error instanceof Error)) return undefined;
   const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
-  // Its deserializer fails on an answer that is not AWS's, such as a proxy's page, and keeps the status.
-  if (status === undefined) return undefined;
-  const name = /^(Error|SyntaxError|TypeError|Unknown|UnknownError)$/.test(error.name)
-    ? ""
-    : error.name;
-  return { name, message: messageOf(error) || "no message", status };
+  if (status !== undefined) {
+    return FOREIGN_REGEXP.test(error.name)
+      ? { name: "", message: FOREIGN_MESSAGE, status }
+      : { name: error.name, message: messageOf(error) || "no message", status };
+  }
+  // STS's client says only this of an answer without keys.
+  if (error.message.startsWith("Invalid response from STS")) {
+    return { name: "", message: FOREIGN_MESSAGE, status: 200 };
+  }
 }
+
+/**
+ * What the SDK's errors are called when the answer is not in AWS's form. Their messages quote the answer, which
+ * may be a piece of a token.
+ */
+const FOREIGN_REGEXP = /^(Error|SyntaxError|TypeError|Unknown|UnknownError)$/;
+const FOREIGN_MESSAGE = "an answer that is not in AWS's form";

@@ -35,6 +35,7 @@ export async function credentialsFor(
       "S3_ENDPOINT is set: AWS_ENDPOINT_URL is taken for its address, and not used for ECR",
     );
   }
+  checkSettings(environment);
   // Loading it costs some 20 MB of memory and 50 ms: only for runs that need it.
   const { requestToken } = await import("./ecr_client.ts");
   const token = await requestToken({
@@ -49,6 +50,27 @@ export async function credentialsFor(
   return { ...token, source: `${name} (${describeIdentity(identity)})` };
 }
 
+/** Mistakes that the SDK would report as if AWS could not be reached. */
+function checkSettings(environment: Readonly<Record<string, string>>): void {
+  const { AWS_ECR_REGION } = environment;
+  if (AWS_ECR_REGION !== undefined && !REGION_REGEXP.test(AWS_ECR_REGION)) {
+    throw new Failure(
+      "usage",
+      `Cannot use AWS_ECR_REGION "${AWS_ECR_REGION}": it is not a region`,
+      {
+        hint: "Give a region such as eu-west-1, or leave it to the registry's host",
+      },
+    );
+  }
+  for (const service of ["ECR", "STS"] as const) {
+    const endpoint = awsEndpoint(service, environment);
+    if (endpoint === undefined || /^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) continue;
+    throw new Failure("usage", `Cannot use the address of AWS ${service}: it is not an HTTP URL`, {
+      hint: `Correct AWS_ENDPOINT_URL_${service} or AWS_ENDPOINT_URL`,
+    });
+  }
+}
+
 /** What the name of a private ECR registry says. */
 export interface EcrRegistry {
   account: string;
@@ -56,6 +78,8 @@ export interface EcrRegistry {
   /** Whether the name is that of an endpoint with FIPS cryptography. */
   isFips: boolean;
 }
+
+const REGION_REGEXP = /^[a-z]+(?:-[a-z]+)+-\d{1,2}$/;
 
 /**
  * `123456789012.dkr.ecr.eu-west-1.amazonaws.com` in all partitions, with FIPS and dual-stack names:
@@ -68,7 +92,9 @@ export interface EcrRegistry {
  */
 const ECR_HOST_REGEXP = new RegExp(
   String
-    .raw`^(?<account>\d{12})\.dkr[.-]ecr(?<fips>-fips)?\.(?<region>[a-z]+(?:-[a-z]+)+-\d{1,2})\.` +
+    .raw`^(?<account>\d{12})\.dkr[.-]ecr(?<fips>-fips)?\.(?<region>${
+    REGION_REGEXP.source.slice(1, -1)
+  })\.` +
     "(?:" + [
     String.raw`amazonaws\.com`,
     String.raw`amazonaws\.com\.cn`, // China

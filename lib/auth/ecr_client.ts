@@ -5,7 +5,7 @@ import { Failure, messageOf } from "../errors.ts";
 import { networkMessageOf, readBody, timeLimit } from "../http.ts";
 import { Secret } from "../secret.ts";
 import { type AwsKeys, containerKeys } from "./aws_container.ts";
-import { awsFailure, type AwsService } from "./aws_error.ts";
+import { awsFailure, type AwsService, refusalError } from "./aws_error.ts";
 import type { AwsIdentity } from "./aws_identity.ts";
 import type { AuthContext } from "./source.ts";
 
@@ -129,10 +129,15 @@ function settings(
     retryMode: "standard",
     defaultsMode: "standard",
     userAgentAppId: "kit-storage-initializer",
+    // It would write its warnings to the console otherwise.
+    logger: SILENT,
     // Not node:http: it knows neither proxy nor CA of ours, and hangs in Deno 2.6.8 when the server closes.
     requestHandler: new FetchHttpHandler({ customFetch: fetch } as object),
   } as const;
 }
+
+const nothing = () => {};
+const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** A fetch for identity calls: limited in time and size, and never redirected, since the body is a secret. */
 function identityFetch(
@@ -219,9 +224,7 @@ function decode(
   }
   const colon = decoded.indexOf(":");
   if (colon < 1) {
-    throw Object.assign(new Error("no token in the answer"), {
-      $metadata: { httpStatusCode: 200 },
-    });
+    throw refusalError({ name: "", message: "no token in the answer", status: 200 });
   }
   return {
     username: decoded.slice(0, colon),

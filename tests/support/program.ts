@@ -1,0 +1,75 @@
+import { programCommand, ROOT } from "../../tools/program.ts";
+
+/** How a run of the program ended. */
+export interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+  /** Milliseconds. */
+  elapsed: number;
+  /** The termination message: its sentence, and the JSON of its second line. */
+  sentence: string;
+  report: Record<string, unknown>;
+}
+
+export interface ProgramOptions {
+  args: string[];
+  /** The program's whole environment, but for what Deno itself needs. */
+  env?: Record<string, string>;
+  /** Called with the process once it is started. */
+  onStart?(process: Deno.ChildProcess): void | Promise<void>;
+}
+
+/** Runs the program as its users do, as a process of its own, with nothing of this environment. */
+export async function runProgram({ args, env = {}, onStart }: ProgramOptions): Promise<Ended> {
+  const folder = await Deno.makeTempDir({ prefix: "program-" });
+  const terminationLog = `${folder}/termination-log`;
+  try {
+    const started = performance.now();
+    const program = programCommand();
+    const child = new Deno.Command(program.command, {
+      args: [...program.args, ...args],
+      cwd: ROOT,
+      clearEnv: true,
+      env: {
+        PATH: Deno.env.get("PATH") ?? "",
+        HOME: folder,
+        KIT_TERMINATION_LOG: terminationLog,
+        ...(program.command === Deno.execPath() ? await denoEnvironment() : {}),
+        ...env,
+      },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const output = child.output();
+    await onStart?.(child);
+    const { code, stdout, stderr } = await output;
+    const elapsed = performance.now() - started;
+    const message = await Deno.readTextFile(env.KIT_TERMINATION_LOG || terminationLog).catch(() =>
+      ""
+    );
+    const [sentence = "", json = ""] = message.split("\n");
+    const decoder = new TextDecoder();
+    return {
+      code,
+      stdout: decoder.decode(stdout),
+      stderr: decoder.decode(stderr),
+      elapsed,
+      sentence,
+      report: json === "" ? {} : JSON.parse(json),
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+let denoDir: Promise<string> | undefined;
+
+/** Where Deno has its packages: with another HOME it would fetch them again. */
+async function denoEnvironment(): Promise<Record<string, string>> {
+  denoDir ??= new Deno.Command(Deno.execPath(), { args: ["info", "--json", "--no-config"] })
+    .output()
+    .then(({ stdout }) => JSON.parse(new TextDecoder().decode(stdout)).denoDir);
+  return { DENO_DIR: await denoDir, NO_COLOR: "1" };
+}
