@@ -8,7 +8,7 @@ import type { Entry } from "./marker.ts";
 import { type ModelKit, namedPaths, selectLayers, sizeOf } from "./modelkit.ts";
 import { PrivateFolder } from "./private_folder.ts";
 import { formatBytes } from "./progress.ts";
-import { publish, type PublishOptions, refuseForeign } from "./publish.ts";
+import { publish, refuseForeign } from "./publish.ts";
 import { formatReference, type Reference } from "./reference.ts";
 import { retry } from "./retry.ts";
 import { unpackDirect } from "./transfer/direct.ts";
@@ -64,70 +64,77 @@ export async function initialize(pair: Pair, context: Context): Promise<Result> 
     log,
     signal,
   });
-  await kit.version();
 
-  let modelkit: ModelKit;
-  try {
-    modelkit = await resolve(kit, pair, context);
-  } catch (error) {
+  let outage: Failure | undefined;
+  const modelkit = await resolve(kit, pair, context).catch((error: unknown) => {
     if (signal.aborted || !isOutage(error)) throw error;
-    const entry = await destination.find({ uri, filters });
-    if (entry === undefined) throw error;
-    log.warn(
-      `${error.message}: the registry cannot say whether the tag has moved, so what is here counts`,
-      { uri },
-    );
+    outage = error;
+  });
+  const entry = await destination.find({ uri, digest: modelkit?.digest, filters });
+  if (entry !== undefined) {
+    if (outage !== undefined) {
+      log.warn(`${outage.message}: whether the tag has moved is unknown, so what is here counts`, {
+        uri,
+      });
+    }
     return complete(entry, pair, log);
   }
-  const { digest } = modelkit;
-  const entry = await destination.find({ uri, digest, filters });
-  if (entry !== undefined) return complete(entry, pair, log);
+  if (modelkit === undefined) throw outage;
+  return await fill({ destination, kit, trust, modelkit, pair }, context);
+}
 
-  const layers = selectLayers(modelkit, config.flags.filters);
-  if (layers.length === 0 && config.flags.filters.length > 0) {
+interface Job {
+  destination: Destination;
+  kit: Kit;
+  /** Flags that make kit trust our certificates. */
+  trust: string[];
+  modelkit: ModelKit;
+  pair: Pair;
+}
+
+/** Unpacks next to what is there, and publishes it. */
+async function fill(job: Job, context: Context): Promise<Result> {
+  const { destination, kit, trust, modelkit, pair } = job;
+  const { config: { flags, attempts, pairs }, log, signal } = context;
+  const { uri, reference } = pair;
+  const { digest } = modelkit;
+  const started = context.now();
+
+  const layers = selectLayers(modelkit, flags.filters);
+  if (layers.length === 0 && flags.filters.length > 0) {
     log.warn("The filters in KIT_UNPACK_FLAGS select no layer of this ModelKit", { uri });
   }
-  const neighbours = config.pairs.filter((other) => other.destination === pair.destination).map((
-    other,
-  ) => other.uri);
-  const rule = { overwrite: config.flags.overwrite, ignoreExisting: config.flags.ignoreExisting };
-  const named = namedPaths(modelkit, config.flags.filters);
-  await refuseForeign(destination, named, { uri, neighbours, rule });
+  const place = { uri, neighbours: await urisIn(destination.root, pairs), rule: flags };
+  await refuseForeign(destination, namedPaths(modelkit, flags.filters), place);
   const needed = sizeOf(layers);
   await refuseFullDisk(destination.root, needed, context);
 
-  const started = context.now();
-  const options: Omit<PublishOptions, "tree"> = {
-    uri,
-    digest,
-    filters,
-    neighbours,
-    rule,
-    version: context.version,
-    started,
-    now: context.now,
-  };
   const tree = `${await destination.staging()}/tree`;
-  log.info(`Unpacking ${formatReference(reference)} to ${pair.destination}`, {
-    uri,
-    digest,
-    bytes: needed,
-  });
+  const words = { uri, digest, bytes: needed };
+  log.info(`Unpacking ${formatReference(reference)} to ${pair.destination}`, words);
   await retry(
     () =>
       unpackDirect({
         kit,
         reference: { ...reference, digest },
         tree,
-        words: config.flags.words,
+        words: flags.words,
         certificates: trust,
         progress: { log, uri, total: needed, draw: context.draw },
       }),
-    { attempts: config.attempts, signal, log },
+    { attempts, signal, log },
   );
   signal.throwIfAborted();
   try {
-    const published = await publish(destination, { ...options, tree });
+    const published = await publish(destination, {
+      ...place,
+      tree,
+      digest,
+      filters: flags.selection,
+      version: context.version,
+      started,
+      now: context.now,
+    });
     await showKitfile(destination.root, published, log);
     return { digest, bytes: bytesOf(published) };
   } catch (error) {
@@ -135,19 +142,38 @@ export async function initialize(pair: Pair, context: Context): Promise<Result> 
   }
 }
 
-/** Signs in where there are credentials, and asks what the reference is now. */
+/** The URIs of all pairs whose destination is this folder, however it is spelled. */
+async function urisIn(root: string, pairs: Pair[]): Promise<string[]> {
+  const roots = await Promise.all(
+    pairs.map(({ destination }) => Deno.realPath(destination).catch(() => undefined)),
+  );
+  return pairs.filter((_, index) => roots[index] === root).map(({ uri }) => uri);
+}
+
+/**
+ * Signs in where there are credentials, and asks what the reference is now. Kit shows its version meanwhile, since
+ * nothing needs to wait for that.
+ */
 async function resolve(kit: Kit, { reference }: Pair, context: Context): Promise<ModelKit> {
   const { config, log, signal } = context;
   const options = { attempts: config.attempts, signal, log };
-  const credentials = await retry(() => credentialsFor(reference, context.auth), options);
-  try {
-    if (credentials !== undefined) {
-      await retry(() => kit.login(reference.host, credentials), options);
+  const find = async () => {
+    const credentials = await retry(() => credentialsFor(reference, context.auth), options);
+    try {
+      if (credentials !== undefined) {
+        await retry(() => kit.login(reference.host, credentials), options);
+      }
+      return await retry(() => kit.inspect(reference), options);
+    } catch (error) {
+      throw isRefusal(error) ? explainRefusal(error, reference, credentials) : error;
     }
-    return await retry(() => kit.inspect(reference), options);
-  } catch (error) {
-    throw isRefusal(error) ? explainRefusal(error, reference, credentials) : error;
-  }
+  };
+  await kit.quieten();
+  // Both are waited for also when one fails: its process must not outlive the private folder.
+  const [banner, found] = await Promise.allSettled([kit.version(), find()]);
+  if (banner.status === "rejected") throw banner.reason;
+  if (found.status === "rejected") throw found.reason;
+  return found.value;
 }
 
 function isRefusal(error: unknown): error is Failure {

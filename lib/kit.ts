@@ -64,13 +64,16 @@ export class Kit {
   }
 
   /**
-   * Shows the version banner, as upstream's entrypoint does. A release of kit looks for updates on each command,
-   * which costs a second where it cannot; the empty file is what `--show-update-notifications=false` leaves.
+   * Keeps a release of kit from looking for updates on each command, which costs a second where it cannot. The empty
+   * file is what `kit version --show-update-notifications=false` leaves, without a process of its own.
    */
+  async quieten(): Promise<void> {
+    const path = `${this.#options.home}/disable-update-notifications`;
+    await Deno.writeTextFile(path, "", { mode: 0o600 });
+  }
+
+  /** Shows the version banner, as upstream's entrypoint does. */
   async version(): Promise<void> {
-    await Deno.writeTextFile(`${this.#options.home}/disable-update-notifications`, "", {
-      mode: 0o600,
-    });
     const lines: string[] = [];
     await this.#run({
       args: ["version"],

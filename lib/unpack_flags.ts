@@ -1,4 +1,4 @@
-import { split } from "shlex";
+import { splitWords } from "./shell_words.ts";
 
 /** What KIT_UNPACK_FLAGS says, sorted by whom it concerns. */
 export interface UnpackFlags {
@@ -68,7 +68,8 @@ export class UnpackFlagsError extends Error {
  * kit's command line does: `--flag value`, `--flag=value`, `-f value`, `-fvalue`, `-oi`. A flag that is not
  * known here is passed on, since a newer kit may know it.
  *
- * @throws {UnpackFlagsError} on an unfinished quote, a refused flag, a missing value or a word that is no flag
+ * @throws {ShellWordsError} on an unfinished quote
+ * @throws {UnpackFlagsError} on a refused flag, a missing value or a word that is no flag
  */
 export function parseUnpackFlags(text: string): UnpackFlags {
   const words = splitWords(text);
@@ -89,7 +90,10 @@ export function parseUnpackFlags(text: string): UnpackFlags {
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
     if (word === "--" || word === "-" || !word.startsWith("-")) {
       // It may be the value of an unknown flag before it.
-      if (unknownBefore && !word.startsWith("-")) continue;
+      if (unknownBefore && !word.startsWith("-")) {
+        unknownBefore = false;
+        continue;
+      }
       throw new UnpackFlagsError(`"${word}" is not a flag: the reference is an argument`);
     }
     unknownBefore = false;
@@ -121,16 +125,6 @@ export function parseUnpackFlags(text: string): UnpackFlags {
     ...new Set([...flags.selection, ...flags.filters.map((filter) => `--filter=${filter}`)]),
   ].sort();
   return flags;
-}
-
-function splitWords(text: string): string[] {
-  try {
-    return split(text);
-  } catch (error) {
-    throw new UnpackFlagsError("a quote or a backslash at the end is not finished", {
-      cause: error,
-    });
-  }
 }
 
 /** The flags in one word; a short one that takes a value ends the word. */

@@ -25,14 +25,14 @@ const TASKS: Record<string, (args: string[]) => string[][]> = {
   "test:image": (args) => [["test", "-A", ...sourceFlags(), "tests/image", ...args]],
   "bench": (args) => [[...tools("bench.ts"), ...args]],
   "compile": (args) => [[...tools("compile.ts"), ...args]],
-  "ok": (args) => [
+  "check": () => [
     ["fmt", "--check"],
     ["lint"],
     ["check", ...sourceFlags(), "."],
     // The code in Markdown; that the tables in it agree with the program is for tests.
     ["check", ...sourceFlags(), "--doc-only", "README.md", "CONTRIBUTING.md"],
-    ...TASKS["test"](args),
   ],
+  "ok": (args) => [...TASKS["check"]([]), ...TASKS["test"](args)],
 };
 
 const [task = "", ...args] = Deno.args;
@@ -42,7 +42,7 @@ if (!Object.hasOwn(TASKS, task)) {
 }
 Deno.env.set("STD_SOURCE", await decideSource());
 for (const command of TASKS[task](args)) {
-  if (task === "ok") console.error(`\n$ deno ${command[0]}`);
+  if (task === "ok" || task === "check") console.error(`\n$ deno ${command[0]}`);
   const code = await runDeno(command, task === "run" ? Deno.env.get("INIT_CWD") : ROOT);
   if (code !== 0) Deno.exit(code);
 }
