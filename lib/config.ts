@@ -25,6 +25,10 @@ export interface Config {
   /** The host that `user` and `password` are for. */
   registry?: string;
   dockerConfigJson?: Secret;
+  /** How layers are fetched. */
+  transfer: "verified" | "direct";
+  /** Parallel connections to a registry, from 1 to 64. */
+  connections: number;
   kitBin: string;
   /** How often a transient failure is tried in all, from 1 to 100. */
   attempts: number;
@@ -84,13 +88,12 @@ export function readConfig(args: string[], variables: Record<string, string>): R
     }
   };
 
-  oneOf("KIT_TRANSFER", environment.KIT_TRANSFER, ["direct"], "direct");
-  const attempts = Number(environment.KIT_RETRIES ?? 6);
-  if (!Number.isInteger(attempts) || attempts < 1 || attempts > 100) {
-    mistakes.push(
-      `KIT_RETRIES is "${environment.KIT_RETRIES}", and must be a whole number from 1 to 100`,
-    );
-  }
+  const whole = (name: string, max: number, standard: number): number => {
+    const value = Number(environment[name] ?? standard);
+    if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+    mistakes.push(`${name} is "${environment[name]}", and must be a whole number from 1 to ${max}`);
+    return standard;
+  };
   const flags = attempt(
     "KIT_UNPACK_FLAGS",
     () => parseUnpackFlags(environment.KIT_UNPACK_FLAGS ?? ""),
@@ -104,7 +107,9 @@ export function readConfig(args: string[], variables: Record<string, string>): R
     ...readUser(environment, pairs, mistakes),
     dockerConfigJson: secret(environment.KIT_DOCKER_CONFIG_JSON),
     kitBin: environment.KIT_BIN ?? "kit",
-    attempts,
+    transfer: oneOf("KIT_TRANSFER", environment.KIT_TRANSFER, ["verified", "direct"], "verified"),
+    connections: whole("KIT_CONNECTIONS", 64, 8),
+    attempts: whole("KIT_RETRIES", 100, 6),
     timeout: duration("KIT_TIMEOUT"),
     stallTimeout: duration("KIT_STALL_TIMEOUT") ?? 60_000,
     caBundle: environment.KIT_CA_BUNDLE,

@@ -31,8 +31,9 @@ export const ENVIRONMENT: VariableGroup[] = [
       {
         name: "KIT_TRANSFER",
         about:
-          "How layers are fetched. Only `direct` so far: by kit itself, without verification of layers",
-        standard: "direct",
+          "How layers are fetched. `verified`: on several connections, each layer compared with its digest before " +
+          "anything is visible. `direct`: by kit itself, without verification of layers",
+        standard: "verified",
       },
       { name: "KIT_BIN", about: "Path of the kit executable", standard: "kit on PATH" },
     ],
@@ -100,6 +101,11 @@ export const ENVIRONMENT: VariableGroup[] = [
       { name: "HTTP_PROXY", about: "Proxy for plain HTTP" },
       { name: "HTTPS_PROXY", about: "Proxy for HTTPS" },
       { name: "NO_PROXY", about: "Hosts that are reached without a proxy" },
+      {
+        name: "KIT_CONNECTIONS",
+        about: "Most parallel connections to a registry, from 1 to 64",
+        standard: "8",
+      },
       {
         name: "KIT_RETRIES",
         about:

@@ -39,6 +39,8 @@ export interface FailureOptions {
   host?: string;
   /** Whether another attempt within this run may succeed. Default: as the outcome says. */
   transient?: boolean;
+  /** Milliseconds that the other side asks to wait before another attempt. */
+  retryAfter?: number;
   cause?: unknown;
 }
 
@@ -53,12 +55,14 @@ export class Failure extends Error {
   readonly hint?: string;
   readonly host?: string;
   readonly transient: boolean;
+  readonly retryAfter?: number;
 
   constructor(outcome: FailureName, message: string, options: FailureOptions = {}) {
     super(message, { cause: options.cause });
     this.outcome = outcome;
     this.hint = options.hint;
     this.host = options.host;
+    this.retryAfter = options.retryAfter;
     this.transient = options.transient ?? OUTCOMES[outcome].retryable;
   }
 }

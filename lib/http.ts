@@ -3,17 +3,33 @@ import { Failure, messageOf } from "./errors.ts";
 /** A fetch that holds sockets and certificates until it is disposed of. */
 export type DisposableFetch = typeof fetch & Disposable;
 
+/** How a fetch reaches the other side. */
+export interface FetchOptions {
+  /** Each one PEM text, with one or more certificates. */
+  caCertificates: string[];
+  /** The client's own certificate and its key, as PEM text. */
+  identity?: { cert: string; key: string };
+  /** URL of a proxy, in place of those of the environment. */
+  proxy?: string;
+  /** HTTP/2 would put all requests to a host on one connection. */
+  http1Only?: boolean;
+}
+
 /**
- * A fetch that trusts `caCertificates` (each one PEM text, with one or more certificates) in addition to
- * the roots that Deno trusts anyway, and goes through the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY,
+ * A fetch that trusts `caCertificates` in addition to the roots that Deno trusts anyway, and goes through the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY,
  * which Deno reads by itself for every client.
  *
  * @throws {Failure} `usage`, when a certificate cannot be used
  */
-export function createFetch(options: { caCertificates: string[] }): DisposableFetch {
+export function createFetch(options: FetchOptions): DisposableFetch {
   let client: Deno.HttpClient;
   try {
-    client = Deno.createHttpClient({ caCerts: options.caCertificates });
+    client = Deno.createHttpClient({
+      caCerts: options.caCertificates,
+      ...options.identity,
+      ...(options.proxy === undefined ? {} : { proxy: { url: options.proxy } }),
+      ...(options.http1Only ? { http1: true, http2: false } : {}),
+    });
   } catch (error) {
     throw new Failure("usage", `Cannot use the CA certificates: ${messageOf(error)}`, {
       hint: "Give certificates in PEM form: -----BEGIN CERTIFICATE----- …",

@@ -1,4 +1,4 @@
-import { type AuthContext, type Credentials, credentialsFor } from "./auth/mod.ts";
+import type { AuthContext } from "./auth/mod.ts";
 import type { Config, Pair } from "./config.ts";
 import { Destination, destinationFailure } from "./destination.ts";
 import { Failure } from "./errors.ts";
@@ -9,15 +9,19 @@ import { type ModelKit, namedPaths, selectLayers, sizeOf } from "./modelkit.ts";
 import { PrivateFolder } from "./private_folder.ts";
 import { formatBytes } from "./progress.ts";
 import { publish, refuseForeign } from "./publish.ts";
-import { formatReference, type Reference } from "./reference.ts";
-import { retry } from "./retry.ts";
-import { unpackDirect } from "./transfer/direct.ts";
+import { formatReference } from "./reference.ts";
+import { Registries } from "./registry/registries.ts";
+import { DirectTransfer } from "./transfer/direct.ts";
+import type { Transfer, TransferCost } from "./transfer/mod.ts";
+import { VerifiedTransfer } from "./transfer/verified.ts";
 
 /** What one pair needs from the run. */
 export interface Context {
   config: Config;
   log: Log;
   auth: AuthContext;
+  /** Speaks HTTP/1.1 only, with the network flags of KIT_UNPACK_FLAGS. */
+  registryFetch(url: string, init: RequestInit): Promise<Response>;
   /** PEM texts to trust beside the system's certificates. */
   certificates: string[];
   version: string;
@@ -34,6 +38,8 @@ export interface Result {
   digest: string;
   /** Bytes unpacked; 0 when the destination was complete already. */
   bytes: number;
+  /** How it was fetched, where we did that ourselves. */
+  cost?: TransferCost;
 }
 
 /**
@@ -66,7 +72,8 @@ export async function initialize(pair: Pair, context: Context): Promise<Result> 
   });
 
   let outage: Failure | undefined;
-  const modelkit = await resolve(kit, pair, context).catch((error: unknown) => {
+  const transfer = chooseTransfer(kit, trust, context);
+  const modelkit = await resolve(kit, transfer, pair).catch((error: unknown) => {
     if (signal.aborted || !isOutage(error)) throw error;
     outage = error;
   });
@@ -80,22 +87,20 @@ export async function initialize(pair: Pair, context: Context): Promise<Result> 
     return complete(entry, pair, log);
   }
   if (modelkit === undefined) throw outage;
-  return await fill({ destination, kit, trust, modelkit, pair }, context);
+  return await fill({ destination, transfer, modelkit, pair }, context);
 }
 
 interface Job {
   destination: Destination;
-  kit: Kit;
-  /** Flags that make kit trust our certificates. */
-  trust: string[];
+  transfer: Transfer;
   modelkit: ModelKit;
   pair: Pair;
 }
 
 /** Unpacks next to what is there, and publishes it. */
 async function fill(job: Job, context: Context): Promise<Result> {
-  const { destination, kit, trust, modelkit, pair } = job;
-  const { config: { flags, attempts, pairs }, log, signal } = context;
+  const { destination, transfer, modelkit, pair } = job;
+  const { config: { flags, pairs }, log, signal } = context;
   const { uri, reference } = pair;
   const { digest } = modelkit;
   const started = context.now();
@@ -112,18 +117,8 @@ async function fill(job: Job, context: Context): Promise<Result> {
   const tree = `${await destination.staging()}/tree`;
   const words = { uri, digest, bytes: needed };
   log.info(`Unpacking ${formatReference(reference)} to ${pair.destination}`, words);
-  await retry(
-    () =>
-      unpackDirect({
-        kit,
-        reference: { ...reference, digest },
-        tree,
-        words: flags.words,
-        certificates: trust,
-        progress: { log, uri, total: needed, draw: context.draw },
-      }),
-    { attempts, signal, log },
-  );
+  const progress = { log, uri, total: needed, draw: context.draw };
+  await transfer.unpack({ reference, modelkit, tree, progress });
   signal.throwIfAborted();
   try {
     const published = await publish(destination, {
@@ -136,7 +131,7 @@ async function fill(job: Job, context: Context): Promise<Result> {
       now: context.now,
     });
     await showKitfile(destination.root, published, log);
-    return { digest, bytes: bytesOf(published) };
+    return { digest, bytes: bytesOf(published), cost: transfer.cost() };
   } catch (error) {
     throw destinationFailure(error, destination.root);
   }
@@ -151,56 +146,42 @@ async function urisIn(root: string, pairs: Pair[]): Promise<string[]> {
 }
 
 /**
- * Signs in where there are credentials, and asks what the reference is now. Kit shows its version meanwhile, since
- * nothing needs to wait for that.
+ * Asks what the reference is now. Kit shows its version meanwhile, since nothing needs to wait for that.
  */
-async function resolve(kit: Kit, { reference }: Pair, context: Context): Promise<ModelKit> {
-  const { config, log, signal } = context;
-  const options = { attempts: config.attempts, signal, log };
-  const find = async () => {
-    const credentials = await retry(() => credentialsFor(reference, context.auth), options);
-    try {
-      if (credentials !== undefined) {
-        await retry(() => kit.login(reference.host, credentials), options);
-      }
-      return await retry(() => kit.inspect(reference), options);
-    } catch (error) {
-      throw isRefusal(error) ? explainRefusal(error, reference, credentials) : error;
-    }
-  };
+async function resolve(kit: Kit, transfer: Transfer, { reference }: Pair): Promise<ModelKit> {
   await kit.quieten();
   // Both are waited for also when one fails: its process must not outlive the private folder.
-  const [banner, found] = await Promise.allSettled([kit.version(), find()]);
+  const [banner, found] = await Promise.allSettled([kit.version(), transfer.resolve(reference)]);
   if (banner.status === "rejected") throw banner.reason;
   if (found.status === "rejected") throw found.reason;
   return found.value;
 }
 
-function isRefusal(error: unknown): error is Failure {
-  return error instanceof Failure && error.outcome === "auth";
-}
-
-/** The registry says only that it refuses; which source to look at is known here. */
-function explainRefusal(
-  error: Failure,
-  { host, repository }: Reference,
-  credentials: Credentials | undefined,
-): Failure {
-  if (credentials !== undefined) {
-    const hint =
-      `Check ${credentials.source}: they must be valid for "${host}" and may read "${repository}"`;
-    return new Failure("auth", error.message, { hint, host, cause: error });
+/** The way that the configuration asks for; where the gateway cannot go it, kit's own with a warning. */
+function chooseTransfer(kit: Kit, trust: string[], context: Context): Transfer {
+  const { config, auth, log, signal } = context;
+  const options = { attempts: config.attempts, signal, log };
+  const direct = new DirectTransfer({ kit, config, auth, trust, retry: options });
+  if (config.transfer === "direct") {
+    log.warn("KIT_TRANSFER is direct: layers are not verified");
+    return direct;
   }
-  return new Failure(
-    "auth",
-    `Cannot read "${host}/${repository}": the registry wants credentials, and no source has any for "${host}"`,
-    {
-      hint:
-        "Set KIT_USER and KIT_PASSWORD, or give a docker config entry or a cloud identity for this host",
-      host,
-      cause: error,
-    },
-  );
+  if (!config.flags.tlsVerify) {
+    log.warn("--tls-verify=false works with direct transfer only: layers are not verified");
+    return direct;
+  }
+  const stats = { bytes: 0, retries: 0, connections: 0, networkMs: 0, hashMs: 0, kitMs: 0 };
+  const registries = new Registries({
+    plainHttp: config.flags.plainHttp,
+    fetch: context.registryFetch,
+    auth,
+    attempts: config.attempts,
+    stallTimeout: config.stallTimeout,
+    log,
+    signal,
+    onRetry: () => stats.retries++,
+  });
+  return new VerifiedTransfer({ kit, config, auth, registries, stats, fallback: direct, signal });
 }
 
 /** Whether the registry, and not what it said, is the reason. */

@@ -51,6 +51,8 @@ interface Command {
   reference?: Pick<Reference, "host">;
   /** A number that changes as long as there is progress; a line of output counts as well. */
   progress?: () => number;
+  /** Milliseconds without progress, if not the usual limit. */
+  patience?: number;
   onLine(line: string): void;
   maxLine?: number;
 }
@@ -124,20 +126,20 @@ export class Kit {
   async unpack(
     reference: Reference,
     directory: string,
-    options: { words: string[]; certificates: string[]; progress: () => number },
+    options: { words: string[]; progress: () => number; patience?: number },
   ): Promise<void> {
     await this.#run({
       args: [
         "unpack",
         formatReference(reference),
         ...options.words,
-        ...options.certificates,
         "-d",
         directory,
       ],
       purpose: `unpack "${formatReference(reference)}"`,
       reference,
       progress: options.progress,
+      patience: options.patience,
       onLine: (line) => this.#show(line),
     });
   }
@@ -149,7 +151,8 @@ export class Kit {
   }
 
   async #run(command: Command): Promise<void> {
-    const { bin, log, signal, stallTimeout } = this.#options;
+    const { bin, log, signal } = this.#options;
+    const stallTimeout = command.patience ?? this.#options.stallTimeout;
     log.debug(`Running ${bin} ${command.args.join(" ")}`);
     const errors: string[] = [];
     const host = command.reference?.host;

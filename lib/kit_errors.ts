@@ -94,7 +94,8 @@ export function kitFailure(
 ): Failure {
   const detail = errors.map((line) => line.replace(/^(\[ERROR\s*\]|Error:)\s*/, "")).join("; ")
     .slice(0, MAX_DETAIL);
-  const rule = RULES.find(({ pattern }) => pattern.test(detail));
+  const words = withoutNames(detail, host);
+  const rule = RULES.find(({ pattern }) => pattern.test(words));
   if (rule !== undefined) {
     const { outcome, hint, say, transient } = rule;
     return new Failure(outcome, `Cannot ${purpose}: ${say ?? detail}`, { hint, host, transient });
@@ -108,4 +109,12 @@ export function kitFailure(
       : "See kit's own words above; KIT_LOG_LEVEL=debug shows the command",
     host,
   });
+}
+
+/** A repository may be called "tls" or "unauthorized": what is on the host says nothing about the error. */
+function withoutNames(detail: string, host: string | undefined): string {
+  if (host === undefined) return detail;
+  return detail.split(" ").map((word) =>
+    word.includes(`${host}/`) ? word.replace(/^.*?(:?)$/, "…$1") : word
+  ).join(" ");
 }

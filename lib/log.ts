@@ -29,6 +29,9 @@ const FIELDS = [
   "hint",
   "path",
   "percent",
+  "connections",
+  "retries",
+  "limit",
 ] as const;
 
 export type Fields = Record<string, string | number | boolean | undefined>;

@@ -47,14 +47,22 @@ export function parseInspection(text: string): ModelKit {
   } catch (error) {
     throw unreadable("it is not JSON", error);
   }
-  const inspection = object(value);
-  const digest = inspection.digest;
-  const layers = object(inspection.manifest).layers;
+  const { digest, manifest, kitfile } = object(value);
+  const { layers } = object(manifest);
   if (typeof digest !== "string" || !/^sha\d+:[a-f0-9]+$/.test(digest)) {
     throw unreadable("it has no digest");
   }
   if (!Array.isArray(layers)) throw unreadable("it has no layers");
-  return { digest, layers: layers.map(readLayer), components: readComponents(inspection.kitfile) };
+  return modelkitOf(digest, layers, kitfile);
+}
+
+/**
+ * Makes one of a manifest's digest and layers, and of its Kitfile as JSON.
+ *
+ * @throws {Failure} `kit` where a layer has no digest or size
+ */
+export function modelkitOf(digest: string, layers: unknown[], kitfile: unknown): ModelKit {
+  return { digest, layers: layers.map(readLayer), components: readComponents(kitfile) };
 }
 
 /**
@@ -89,6 +97,15 @@ export function namedPaths(modelkit: ModelKit, filters: string[]): string[] {
   return [...new Set([...kitfile, ...normal])].filter((path) =>
     path !== "" && !path.split("/").includes("..")
   );
+}
+
+/** The layers in the order in which kit opens them: by the Kitfile, or none where that cannot be told. */
+export function planLayers(modelkit: ModelKit, filters: string[]): Layer[] {
+  const { components, layers } = modelkit;
+  if (components === undefined) return filters.length === 0 ? layers : [];
+  const selected = new Map(selectLayers(modelkit, filters).map((layer) => [layer.digest, layer]));
+  const order = [...new Set(components.map(({ digest }) => digest ?? ""))];
+  return order.flatMap((digest) => selected.get(digest) ?? []);
 }
 
 /** Total size in bytes of different layers. */

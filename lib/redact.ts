@@ -38,11 +38,16 @@ function bareUrl(rest: string): string {
 
 function formsOf(secret: string): Set<string> {
   const bytes = new TextEncoder().encode(secret);
-  const base64 = btoa(String.fromCharCode(...bytes));
+  // Without its padding, which may be left out and says nothing.
+  const base64 = btoa(String.fromCharCode(...bytes)).replace(/=+$/, "");
+  const encoded = encodeURIComponent(secret.toWellFormed());
   return new Set([
     secret,
     JSON.stringify(secret).slice(1, -1),
-    encodeURIComponent(secret.toWellFormed()),
+    encoded,
+    encoded.replaceAll(/%../g, (hex) => hex.toLowerCase()),
+    new URLSearchParams([["", secret]]).toString().slice(1),
     base64,
+    base64.replaceAll("+", "-").replaceAll("/", "_"),
   ]);
 }

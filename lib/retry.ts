@@ -28,7 +28,7 @@ export async function retry<T>(operation: () => Promise<T>, options: RetryOption
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof Failure) || !error.transient || attempt >= attempts) throw error;
-      const wait = Math.round(random() * Math.min(MAX_MS, BASE_MS * 2 ** (attempt - 1)));
+      const wait = backoff(attempt, random) + (error.retryAfter ?? 0);
       log.warn(`${error.message}: trying again in ${wait} ms`, {
         attempt,
         attempts,
@@ -37,6 +37,11 @@ export async function retry<T>(operation: () => Promise<T>, options: RetryOption
       await delay(wait, signal);
     }
   }
+}
+
+/** Milliseconds to wait after the attempt of this number, counted from 1. */
+export function backoff(attempt: number, random: () => number = Math.random): number {
+  return Math.round(random() * Math.min(MAX_MS, BASE_MS * 2 ** (attempt - 1)));
 }
 
 /** Waits so many milliseconds, or throws the signal's reason. */

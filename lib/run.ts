@@ -1,12 +1,12 @@
 import { type Config, readConfig } from "./config.ts";
 import { Failure, messageOf, OUTCOMES } from "./errors.ts";
 import { helpText } from "./help.ts";
-import { createFetch, type DisposableFetch } from "./http.ts";
+import { createFetch, type DisposableFetch, type FetchOptions } from "./http.ts";
 import { initialize, type Result } from "./initialize.ts";
 import { Log, type LogFormat, type LogLevel } from "./log.ts";
 import { formatBytes } from "./progress.ts";
 import { type Report, sentenceOf, terminationMessage, writeTermination } from "./termination.ts";
-import { readTrust } from "./trust.ts";
+import { readIdentity, readTrust } from "./trust.ts";
 
 /** What the program may use of the world around it; main.ts makes the real one. */
 export interface World {
@@ -78,15 +78,19 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
   }, config.timeout);
   const signal = AbortSignal.any([world.signal, limit.signal]);
 
+  const identity = await readIdentity(config);
   // Most runs ask no cloud, and a client with certificates takes a few milliseconds.
-  let client: DisposableFetch | undefined;
+  const cloud = lazyFetch({ caCertificates: certificates });
+  const registry = lazyFetch({
+    caCertificates: certificates,
+    identity,
+    proxy: config.flags.proxy,
+    http1Only: true,
+  });
   const auth = {
     config,
     log,
-    fetch: (input: string | URL | Request, init?: RequestInit) => {
-      client ??= createFetch({ caCertificates: certificates });
-      return client(input, init);
-    },
+    fetch: cloud.fetch,
     readTextFile: (path: string) => Deno.readTextFile(path),
     signal,
   };
@@ -94,6 +98,7 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     config,
     log,
     auth,
+    registryFetch: registry.fetch,
     certificates,
     version: world.version,
     signal,
@@ -114,8 +119,21 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     report.sentence = summary(config, results, secondsSince(started));
   } finally {
     clearTimeout(timer);
-    client?.[Symbol.dispose]();
+    cloud.close();
+    registry.close();
   }
+}
+
+/** A client that is made when it is first used. */
+function lazyFetch(options: FetchOptions) {
+  let client: DisposableFetch | undefined;
+  return {
+    fetch: (input: string | URL | Request, init?: RequestInit) => {
+      client ??= createFetch(options);
+      return client(input, init);
+    },
+    close: () => client?.[Symbol.dispose](),
+  };
 }
 
 function summary({ pairs }: Config, results: Result[], seconds: number): string {

@@ -9,15 +9,15 @@ const PEM_REGEXP = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFI
 const MAX_BUNDLE_BYTES = 8 * 1024 * 1024;
 
 /**
- * The certificates to trust beside the system's, each as PEM text: from KIT_CA_BUNDLE, KServe's CA bundle and
- * SSL_CERT_FILE.
+ * The certificates to trust beside the system's, each as PEM text: from KIT_CA_BUNDLE, KServe's CA bundle,
+ * `--tls-cert` and SSL_CERT_FILE.
  *
  * @throws {Failure} `usage` where KIT_CA_BUNDLE or KServe's bundle cannot be read or holds no certificate
  */
 export async function readTrust(
-  config: Pick<Config, "caBundle" | "environment">,
+  config: Pick<Config, "caBundle" | "environment" | "flags">,
 ): Promise<string[]> {
-  const { caBundle, environment } = config;
+  const { caBundle, environment, flags } = config;
   const certificates: string[] = [];
   if (caBundle !== undefined) {
     const isText = caBundle.includes("-----BEGIN");
@@ -32,6 +32,7 @@ export async function readTrust(
       ...await readBundle(`${folder}/${KSERVE_BUNDLE_NAME}`, "CA_BUNDLE_CONFIGMAP_NAME"),
     );
   }
+  for (const path of flags.tlsCert) certificates.push(...await readBundle(path, "--tls-cert"));
   if (environment.SSL_CERT_FILE !== undefined) {
     // It is set on many machines without the file being there, and other programs ignore that.
     certificates.push(
@@ -39,6 +40,28 @@ export async function readTrust(
     );
   }
   return [...new Set(certificates)];
+}
+
+/**
+ * The certificate and the key of this client, as PEM text, where flags or kit's own variables name them.
+ *
+ * @throws {Failure} `usage` where a file cannot be read
+ */
+export async function readIdentity(
+  { flags, environment }: Pick<Config, "flags" | "environment">,
+): Promise<{ cert: string; key: string } | undefined> {
+  // Kit lets its variables win over its flags.
+  const cert = environment.KITOPS_CLIENT_CERT ?? flags.cert;
+  const key = environment.KITOPS_CLIENT_KEY ?? flags.key;
+  if (cert === undefined || key === undefined) return undefined;
+  try {
+    return { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
+  } catch (error) {
+    throw new Failure("usage", `Cannot read the client's certificate: ${messageOf(error)}`, {
+      hint: "Give --cert and --key in KIT_UNPACK_FLAGS the paths of PEM files",
+      cause: error,
+    });
+  }
 }
 
 async function readBundle(path: string, name: string): Promise<string[]> {

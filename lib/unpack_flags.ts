@@ -6,6 +6,15 @@ export interface UnpackFlags {
   words: string[];
   /** Those that every request to the registry needs, for `kit login` and `kit inspect`. */
   network: string[];
+  /** The others, for a kit that has no network of its own. */
+  local: string[];
+  /** `--tls-verify=false` turns it off. */
+  tlsVerify: boolean;
+  /** Paths: of certificates to trust, of a client's certificate and its key; and the URL of a proxy. */
+  tlsCert: string[];
+  cert?: string;
+  key?: string;
+  proxy?: string;
   /** Those that decide which files there are, in a canonical form: a marker with other ones is out of date. */
   selection: string[];
   /** `--filter` in the order given; the deprecated `--model`, `--code` … count as filters. */
@@ -76,6 +85,9 @@ export function parseUnpackFlags(text: string): UnpackFlags {
   const flags: UnpackFlags = {
     words,
     network: [],
+    local: [],
+    tlsVerify: true,
+    tlsCert: [],
     selection: [],
     filters: [],
     plainHttp: false,
@@ -92,11 +104,14 @@ export function parseUnpackFlags(text: string): UnpackFlags {
       // It may be the value of an unknown flag before it.
       if (unknownBefore && !word.startsWith("-")) {
         unknownBefore = false;
+        flags.local.push(word);
         continue;
       }
       throw new UnpackFlagsError(`"${word}" is not a flag: the reference is an argument`);
     }
     unknownBefore = false;
+    const first = words.length - queue.length - 1;
+    let isNetwork = false;
     for (const { name, value } of readFlag(word, queue)) {
       const flag = FLAGS[name];
       if (flag === undefined) {
@@ -106,18 +121,22 @@ export function parseUnpackFlags(text: string): UnpackFlags {
       if (flag.concerns === "refused") {
         throw new UnpackFlagsError(`--${name} is not allowed: ${REFUSAL[name]}`);
       }
-      if (flag.concerns === "network") flags.network.push(`--${name}=${value}`);
+      if (flag.concerns === "network") {
+        isNetwork = true;
+        flags.network.push(`--${name}=${value}`);
+        readNetworkFlag(flags, name, value);
+      }
       const on = flag.kind === "switch" && isTrue(name, value);
       if (name === "filter") flags.filters.push(value);
       else if (DEPRECATED_FILTERS.includes(name) && on) deprecated.push(name);
       else if (flag.concerns === "selection" && (on || flag.kind !== "switch")) {
         flags.selection.push(`--${name}=${value}`);
       }
-      if (name === "plain-http") flags.plainHttp = on;
       if (name === "overwrite") flags.overwrite = on;
       if (name === "ignore-existing") flags.ignoreExisting = on;
       if (name === "include-remote") flags.includeRemote = on;
     }
+    if (!isNetwork) flags.local.push(...words.slice(first, words.length - queue.length));
   }
   // kit ignores --filter where a deprecated flag is present.
   if (deprecated.length > 0) flags.filters = deprecated;
@@ -125,6 +144,14 @@ export function parseUnpackFlags(text: string): UnpackFlags {
     ...new Set([...flags.selection, ...flags.filters.map((filter) => `--filter=${filter}`)]),
   ].sort();
   return flags;
+}
+
+function readNetworkFlag(flags: UnpackFlags, name: string, value: string): void {
+  if (name === "plain-http") flags.plainHttp = isTrue(name, value);
+  if (name === "tls-verify") flags.tlsVerify = isTrue(name, value);
+  // Kit takes several paths in one flag.
+  if (name === "tls-cert") flags.tlsCert.push(...value.split(","));
+  if (name === "cert" || name === "key" || name === "proxy") flags[name] = value;
 }
 
 /** The flags in one word; a short one that takes a value ends the word. */

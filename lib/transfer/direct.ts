@@ -1,34 +1,66 @@
+import { type AuthContext, credentialsFor } from "../auth/mod.ts";
+import type { Config } from "../config.ts";
 import type { Kit } from "../kit.ts";
-import { folderBytes, Progress, type ProgressOptions } from "../progress.ts";
+import type { ModelKit } from "../modelkit.ts";
+import { folderBytes, Progress } from "../progress.ts";
 import type { Reference } from "../reference.ts";
+import { retry, type RetryOptions } from "../retry.ts";
 import { removeTree } from "../tree.ts";
+import type { Transfer, UnpackJob } from "./mod.ts";
+import { explainingRefusal } from "./refusal.ts";
 
 export interface DirectOptions {
   kit: Kit;
-  /** With its digest, so that what was resolved is what is unpacked. */
-  reference: Reference;
-  /** The folder that kit makes and fills. */
-  tree: string;
-  /** The words of KIT_UNPACK_FLAGS. */
-  words: string[];
+  config: Pick<Config, "flags">;
+  auth: AuthContext;
   /** Flags that make kit trust our certificates. */
-  certificates: string[];
-  progress: Omit<ProgressOptions, "done">;
+  trust: string[];
+  retry: RetryOptions;
 }
 
 /**
  * The way of upstream's entrypoint: kit fetches the layers itself and unpacks them as they come. The manifest is
  * checked against its digest by kit; layers are not checked against theirs.
- *
- * @throws {Failure} as kit's error says; what was unpacked until then is removed
  */
-export async function unpackDirect(options: DirectOptions): Promise<void> {
-  const { kit, reference, tree, words, certificates } = options;
-  try {
-    using progress = new Progress({ ...options.progress, done: () => folderBytes(tree) });
-    await kit.unpack(reference, tree, { words, certificates, progress: () => progress.bytes });
-  } catch (error) {
-    await removeTree(tree);
-    throw error;
+export class DirectTransfer implements Transfer {
+  readonly #options: DirectOptions;
+
+  constructor(options: DirectOptions) {
+    this.#options = options;
+  }
+
+  async resolve(reference: Reference): Promise<ModelKit> {
+    const { kit, auth, retry: options } = this.#options;
+    const credentials = await credentialsFor(reference, auth);
+    return await explainingRefusal(
+      async () => {
+        if (credentials !== undefined) {
+          await retry(() => kit.login(reference.host, credentials), options);
+        }
+        return await retry(() => kit.inspect(reference), options);
+      },
+      reference,
+      auth,
+    );
+  }
+
+  async unpack({ reference, modelkit, tree, progress }: UnpackJob): Promise<void> {
+    const { kit, config, trust, retry: options } = this.#options;
+    await retry(async () => {
+      try {
+        using shown = new Progress({ ...progress, done: () => folderBytes(tree) });
+        await kit.unpack({ ...reference, digest: modelkit.digest }, tree, {
+          words: [...config.flags.words, ...trust],
+          progress: () => shown.bytes,
+        });
+      } catch (error) {
+        await removeTree(tree);
+        throw error;
+      }
+    }, options);
+  }
+
+  cost(): undefined {
+    return undefined;
   }
 }

@@ -134,7 +134,7 @@ Deno.test("a registry that stalls: exit 9 after KIT_STALL_TIMEOUT, and nothing i
     env: { KIT_STALL_TIMEOUT: "700ms", KIT_RETRIES: "2" },
   });
   assert.equal(ended.code, 9, ended.stderr);
-  assert.match(ended.sentence, /no progress for 0\.7 s.*KIT_STALL_TIMEOUT/);
+  assert.match(ended.sentence, /no byte for 0\.7 s.*KIT_STALL_TIMEOUT/);
   assert.match(ended.stderr, /trying again/);
   assert.ok(connections.length >= 2, "it was tried twice");
   assert.deepEqual(await snapshot(destination), {});

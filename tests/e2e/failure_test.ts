@@ -78,9 +78,9 @@ Deno.test("what can go wrong: exit code, sentence, and a destination as it was",
     },
     {
       name: "nobody listens",
-      args: (d) => ["kit://127.0.0.1:9/team/failures:v1", d],
+      args: (d) => [`kit://127.0.0.1:${closedPort()}/team/failures:v1`, d],
       code: 5,
-      sentence: /connection refused/,
+      sentence: /connection refused/i,
     },
     {
       name: "a host that has no address",
@@ -241,3 +241,9 @@ Deno.test("what can go wrong: exit code, sentence, and a destination as it was",
     assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
   });
 });
+
+/** A port that was free a moment ago. */
+function closedPort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}

@@ -1,0 +1,234 @@
+import { Failure } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { backoff, sleep } from "../retry.ts";
+import type { RegistryClient, RegistryRequest } from "./client.ts";
+import { networkFailure, statusFailure } from "./status.ts";
+import { StallGuard } from "./stall_guard.ts";
+
+export interface BlobOptions {
+  client: RegistryClient;
+  repository: string;
+  digest: string;
+  /** Bytes, as the manifest says. */
+  size: number;
+  /** How often a range is tried without progress. */
+  attempts: number;
+  /** Milliseconds without a byte after which a connection is given up. */
+  stallTimeout: number;
+  log: Log;
+  signal: AbortSignal;
+  /** Told of every attempt that failed for a passing reason. */
+  onRetry?(failure: Failure): void;
+}
+
+/** Statuses of an object storage whose presigned URL is used up. */
+const EXPIRED_STATUSES = [400, 401, 403, 404, 410];
+
+/** One blob in a registry, read in ranges; a range that breaks goes on where it broke. */
+export class RemoteBlob {
+  readonly digest: string;
+  readonly size: number;
+  readonly #options: BlobOptions;
+  /** Where the registry redirected to, until that no longer works. */
+  #location: string | undefined;
+
+  constructor(options: BlobOptions) {
+    this.digest = options.digest;
+    this.size = options.size;
+    this.#options = options;
+  }
+
+  /**
+   * Fills `buffer` from its start with `length` bytes of the blob from `start`. Answers with a buffer of the same
+   * size that holds them, which may be another one: the first attempt hands `buffer` to the operating system.
+   *
+   * @throws {Failure} `integrity` where the registry has another size than the manifest says
+   */
+  async read(start: number, length: number, buffer: ArrayBuffer): Promise<ArrayBuffer> {
+    const state: ReadState = { buffer, done: 0, capacity: buffer.byteLength };
+    await this.retrying(() => this.#attempt(start, length, state), () => state.done);
+    return state.buffer;
+  }
+
+  /** Repeats an attempt that failed for a passing reason, counted anew after progress. */
+  async retrying(attempt: () => Promise<void>, progress: () => number): Promise<void> {
+    const { attempts, signal, log, onRetry, client } = this.#options;
+    for (let count = 1, before = 0;; count++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        signal.throwIfAborted();
+        const failure = networkFailure(error, this.#purpose, client.host);
+        if (!(failure instanceof Failure) || !failure.transient) throw failure;
+        if (progress() > before) count = 1;
+        before = progress();
+        if (count >= attempts) throw failure;
+        onRetry?.(failure);
+        const wait = backoff(count) + (failure.retryAfter ?? 0);
+        log.debug(`${failure.message}: trying again in ${wait} ms`, {
+          attempt: count,
+          attempts,
+          host: client.host,
+        });
+        await sleep(wait, signal);
+      }
+    }
+  }
+
+  /** The whole blob as one stream, for a registry that ignores ranges. */
+  async stream(guard: StallGuard): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const { client } = this.#options;
+    const { response } = await client.request(this.#request(guard.signal));
+    this.#check(response, 0, this.size);
+    return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
+  }
+
+  get #purpose(): string {
+    return `read the blob ${this.digest} of "${this.#options.client.host}/${this.#options.repository}"`;
+  }
+
+  #request(signal: AbortSignal, headers?: Record<string, string>): RegistryRequest {
+    const { repository, digest } = this.#options;
+    return { repository, path: `blobs/${digest}`, headers, purpose: this.#purpose, signal };
+  }
+
+  async #attempt(start: number, length: number, state: ReadState): Promise<void> {
+    using guard = new StallGuard(this.#options.stallTimeout, this.#options.signal, this.#purpose);
+    const from = start + state.done;
+    const response = await this.#open(from, start + length - 1, guard);
+    this.#check(response, from, start + length - from);
+    if (response.body === null) throw new TypeError("the answer has no body");
+    try {
+      if (state.isBroken === true) await readCopying(response.body, length, state, guard);
+      else await readInto(response.body, length, state, guard);
+    } catch (error) {
+      // The buffer of an unfinished read is gone, and what was in it.
+      if (state.buffer.detached) {
+        Object.assign(state, { buffer: new ArrayBuffer(state.capacity), done: 0 });
+      }
+      guard.throwIfStalled();
+      throw error;
+    } finally {
+      state.isBroken = true;
+    }
+    if (state.done < length) throw new TypeError("the connection ended too early");
+  }
+
+  async #open(from: number, to: number, guard: StallGuard): Promise<Response> {
+    const { client } = this.#options;
+    const request = this.#request(guard.signal, { Range: `bytes=${from}-${to}` });
+    try {
+      if (this.#location !== undefined) {
+        const response = await client.requestLocation(this.#location, request);
+        if (response.ok) return response;
+        if (!EXPIRED_STATUSES.includes(response.status)) {
+          throw await statusFailure(response, this.#purpose, client.host);
+        }
+        await response.body?.cancel();
+        this.#location = undefined;
+      }
+      const { response, location } = await client.request(request);
+      this.#location = location;
+      return response;
+    } catch (error) {
+      guard.throwIfStalled();
+      throw error;
+    }
+  }
+
+  /** Whether the answer is the range that was asked for, of a blob of the size that the manifest promises. */
+  #check(response: Response, from: number, length: number): void {
+    const { status, headers } = response;
+    const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers.get("Content-Range") ?? "");
+    const total = status === 206 ? range?.[3] : headers.get("Content-Length") ?? undefined;
+    if (total !== undefined && total !== "*" && Number(total) !== this.size) {
+      response.body?.cancel();
+      throw new Failure(
+        "integrity",
+        `Cannot trust the blob ${this.digest}: it has ${total} bytes, and the manifest says ${this.size}`,
+        {
+          host: this.#options.client.host,
+          hint: "Push the ModelKit again: what the registry has is damaged",
+        },
+      );
+    }
+    if (status === 200 && from === 0 && length === this.size) return;
+    if (status === 206 && Number(range?.[1]) === from && Number(range?.[2]) === from + length - 1) {
+      return;
+    }
+    response.body?.cancel();
+    if (status === 200) throw new IgnoredRange();
+    throw new TypeError(
+      `asked for bytes ${from}-${from + length - 1}, got ${range?.[0] ?? `status ${status}`}`,
+    );
+  }
+}
+
+/** The registry sends the whole blob where a range was asked for. */
+export class IgnoredRange extends Failure {
+  constructor() {
+    super("unavailable", "Cannot read a range: the registry sends the whole blob", {
+      transient: false,
+    });
+  }
+}
+
+interface ReadState {
+  buffer: ArrayBuffer;
+  /** Bytes at the start of `buffer` that are there. */
+  done: number;
+  /** Bytes of the whole buffer. */
+  capacity: number;
+  /** After a break the slower way is taken, which keeps what it has read when it breaks again. */
+  isBroken?: boolean;
+}
+
+/** Reads straight into the buffer, which belongs to the stream while a read is under way. */
+async function readInto(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  length: number,
+  state: ReadState,
+  guard: StallGuard,
+): Promise<void> {
+  const reader = body.getReader({ mode: "byob" });
+  try {
+    while (state.done < length) {
+      const { value, done } = await reader.read(
+        new Uint8Array(state.buffer, state.done, length - state.done),
+      );
+      if (value !== undefined) {
+        state.buffer = value.buffer as ArrayBuffer;
+        state.done += value.byteLength;
+      }
+      if (done) return;
+      guard.touch();
+    }
+    // The end is read too, so that the connection can be used again.
+    const { value } = await reader.read(new Uint8Array(1));
+    if (value !== undefined && value.byteLength > 0) {
+      throw new TypeError("the answer is longer than its range");
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => {});
+    throw error;
+  } finally {
+    reader.releaseLock();
+  }
+}
+
+async function readCopying(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  length: number,
+  state: ReadState,
+  guard: StallGuard,
+): Promise<void> {
+  const target = new Uint8Array(state.buffer);
+  for await (const chunk of body) {
+    if (state.done + chunk.byteLength > length) {
+      throw new TypeError("the answer is longer than its range");
+    }
+    target.set(chunk, state.done);
+    state.done += chunk.byteLength;
+    guard.touch();
+  }
+}

@@ -1,0 +1,114 @@
+import { Failure } from "../errors.ts";
+import { readBody } from "../http.ts";
+import type { RegistryClient } from "./client.ts";
+import { digestOf } from "./digest.ts";
+
+/** The specification's recommended limit: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+const MEDIA_TYPES = [
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.oci.artifact.manifest.v1+json",
+];
+
+/** A blob as a manifest describes it. */
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  /** Bytes. */
+  size: number;
+  annotations: Record<string, string>;
+}
+
+/** A manifest, with the bytes that its digest is of. */
+export interface Manifest {
+  digest: string;
+  mediaType: string;
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Absent in an index. */
+  config?: Descriptor;
+  layers: Descriptor[];
+}
+
+/**
+ * Fetches a manifest and checks it: against the digest that it is asked for by, or else against the one that the
+ * registry names.
+ *
+ * @param reference a tag or a digest
+ * @throws {Failure} `integrity` where the digest or the shape is wrong
+ */
+export async function fetchManifest(
+  client: RegistryClient,
+  repository: string,
+  reference: string,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const name = `${client.host}/${repository}${reference.includes(":") ? "@" : ":"}${reference}`;
+  const purpose = `find "${name}"`;
+  const { response } = await client.request({
+    repository,
+    path: `manifests/${reference}`,
+    headers: { Accept: MEDIA_TYPES.join(", ") },
+    purpose,
+    signal,
+  });
+  const bytes = await readBody(response, MAX_MANIFEST_BYTES).catch((error: unknown) => {
+    if (!(error instanceof RangeError)) throw error;
+    throw damaged(name, "it is longer than 4 MiB", client.host);
+  });
+  const promised = reference.includes(":")
+    ? reference
+    : response.headers.get("Docker-Content-Digest");
+  const digest = await digestOf(bytes, promised?.split(":")[0] ?? "sha256");
+  if (promised !== null && digest !== promised) {
+    throw damaged(name, `its digest is ${digest}, not ${promised}`, client.host);
+  }
+  try {
+    return { ...parseManifest(bytes), digest, bytes };
+  } catch (error) {
+    throw damaged(name, error instanceof Error ? error.message : String(error), client.host);
+  }
+}
+
+/** @throws {Error} where the bytes are not a manifest */
+export function parseManifest(bytes: Uint8Array): Omit<Manifest, "digest" | "bytes"> {
+  const value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  if (typeof value !== "object" || value === null || value.schemaVersion !== 2) {
+    throw new Error("it is not an OCI manifest");
+  }
+  const { mediaType = MEDIA_TYPES[0], config, layers = [] } = value;
+  if (typeof mediaType !== "string" || !Array.isArray(layers)) {
+    throw new Error("it is not an OCI manifest");
+  }
+  return {
+    mediaType,
+    config: config === undefined ? undefined : parseDescriptor(config),
+    layers: layers.map(parseDescriptor),
+  };
+}
+
+function parseDescriptor(value: unknown): Descriptor {
+  const { mediaType, digest, size, annotations } = (value ?? {}) as Record<string, unknown>;
+  if (typeof digest !== "string" || !/^sha(256|384|512):[a-f0-9]+$/.test(digest)) {
+    throw new Error("a layer has no digest");
+  }
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw new Error("a layer has no size");
+  const strings = Object.entries(annotations ?? {}).filter((entry): entry is [string, string] =>
+    typeof entry[1] === "string"
+  );
+  return {
+    mediaType: typeof mediaType === "string" ? mediaType : "",
+    digest,
+    size: size as number,
+    annotations: Object.fromEntries(strings),
+  };
+}
+
+function damaged(name: string, why: string, host: string): Failure {
+  return new Failure("integrity", `Cannot trust the manifest of "${name}": ${why}`, {
+    host,
+    hint: "Push the ModelKit again, or look at what stands between here and the registry",
+  });
+}

@@ -1,0 +1,45 @@
+import { Failure } from "../errors.ts";
+
+/**
+ * The absolute URL that a redirect leads to, if it may be followed: never from TLS to plain HTTP, never to another
+ * scheme, and not to an address that only this machine or this pod can reach (a cloud's metadata, loopback) unless
+ * the registry itself is there.
+ *
+ * @throws {Failure} `unavailable`
+ */
+export function refuseRedirect(from: string, location: string, host: string): string {
+  const source = new URL(from);
+  const target = URL.parse(location, from);
+  const refuse = (why: string) =>
+    new Failure("unavailable", `Cannot follow a redirect of "${host}": ${why}`, {
+      host,
+      transient: false,
+      hint: "Look at the registry, or at what answers in its place",
+    });
+  if (target === null) throw refuse("it is not a URL");
+  if (target.protocol !== "https:" && target.protocol !== "http:") {
+    throw refuse(`the scheme is "${target.protocol}"`);
+  }
+  if (source.protocol === "https:" && target.protocol === "http:") {
+    throw refuse("it leads from TLS to plain HTTP");
+  }
+  if (isLinkLocal(target.hostname)) throw refuse("it leads to a link-local address");
+  if (isLoopback(target.hostname) && !isLoopback(source.hostname)) {
+    throw refuse("it leads to this machine itself");
+  }
+  target.username = target.password = target.hash = "";
+  return target.href;
+}
+
+// A URL's hostname is already in canonical form: 0x7f.1 arrives as 127.0.0.1.
+function isLoopback(hostname: string): boolean {
+  return /^127\./.test(hostname) || /^\[(::1|::ffff:7f..?:.*|::)\]$/.test(hostname) ||
+    hostname === "0.0.0.0" ||
+    hostname === "localhost" || hostname.endsWith(".localhost");
+}
+
+/** 169.254.0.0/16 and fe80::/10: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html */
+function isLinkLocal(hostname: string): boolean {
+  return /^169\.254\./.test(hostname) ||
+    /^\[(fe[89ab].*|fd00:ec2::254|::ffff:a9fe:.*)\]$/.test(hostname);
+}

@@ -1,0 +1,183 @@
+import { Failure, messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { RemoteBlob } from "../registry/blob.ts";
+import type { Manifest } from "../registry/manifest.ts";
+import type { Downloads } from "./downloads.ts";
+import { type ProxyRequest, type Responder, serveConnection } from "./http_server.ts";
+
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#endpoints
+const PATH_REGEXP = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/;
+
+export interface GatewayOptions {
+  downloads: Downloads;
+  log: Log;
+  /** The manifest under a tag or a digest, checked. */
+  manifest(host: string, repository: string, reference: string): Promise<Manifest>;
+  blob(host: string, repository: string, digest: string): Promise<RemoteBlob>;
+}
+
+/**
+ * The proxy on the loopback interface that kit gets everything through. For any registry's host it answers what the
+ * OCI distribution API answers to a reader; kit needs neither network nor credentials of its own.
+ */
+export class Gateway implements AsyncDisposable {
+  /** The proxy's address with the token that it demands: only for kit. */
+  readonly proxy: string;
+  readonly #options: GatewayOptions;
+  readonly #listener: Deno.TcpListener;
+  readonly #authorization: string;
+  readonly #connections = new Set<Deno.TcpConn>();
+  readonly #serving: Promise<void>;
+  readonly #deliveries = new Set<Promise<void>>();
+  #failure: Failure | undefined;
+  #blobFailure: unknown;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const token = crypto.randomUUID();
+    this.#authorization = `Basic ${btoa(`kit:${token}`)}`;
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.proxy = `http://kit:${token}@127.0.0.1:${(this.#listener.addr as Deno.NetAddr).port}`;
+    this.#serving = this.#serve();
+  }
+
+  /** Why a request could not be answered, if one could not: what kit says about it is less. */
+  get failure(): unknown {
+    return this.#blobFailure ?? this.#failure;
+  }
+
+  /**
+   * Waits until every blob that kit opened is read to its end and verified.
+   *
+   * @throws {Failure} of the first blob that is not what its digest says, or could not be read
+   */
+  async verified(): Promise<void> {
+    await Promise.all(this.#deliveries);
+    if (this.#blobFailure !== undefined) throw this.#blobFailure;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const connection of this.#connections) close(connection);
+    await this.#serving;
+    await Promise.all(this.#deliveries);
+  }
+
+  async #serve(): Promise<void> {
+    const open: Promise<void>[] = [];
+    try {
+      for await (const connection of this.#listener) {
+        // A small layer is two writes, and the second would wait for the first one's acknowledgement.
+        connection.setNoDelay(true);
+        this.#connections.add(connection);
+        open.push(
+          serveConnection(
+            connection,
+            (request, respond) => this.#handle(request, respond, connection),
+          )
+            // Kit hangs up when it has what it wants.
+            .catch(() => {})
+            .finally(() => {
+              this.#connections.delete(connection);
+              close(connection);
+            }),
+        );
+      }
+    } catch {
+      // The listener was closed.
+    }
+    await Promise.all(open);
+  }
+
+  async #handle(
+    request: ProxyRequest,
+    respond: Responder,
+    connection: Deno.TcpConn,
+  ): Promise<void> {
+    const { method, url, headers } = request;
+    if (headers.get("proxy-authorization") !== this.#authorization) {
+      return await respond.head(407, { "Proxy-Authenticate": "Basic" }, 0);
+    }
+    if (method !== "GET" && method !== "HEAD") return await respond.head(405, {}, 0);
+    if (url.pathname === "/v2/") return await respond.head(200, {}, 0);
+    const [, repository, kind, reference] = PATH_REGEXP.exec(decodeURIComponent(url.pathname)) ??
+      [];
+    if (kind === undefined) return await respond.head(404, {}, 0);
+    try {
+      if (kind === "manifests") {
+        const { bytes, digest, mediaType } = await this.#options.manifest(
+          url.host,
+          repository,
+          reference,
+        );
+        await respond.head(
+          200,
+          { "Content-Type": mediaType, "Docker-Content-Digest": digest },
+          bytes.byteLength,
+        );
+        if (method === "GET") await respond.write(bytes);
+        return;
+      }
+      const blob = await this.#options.blob(url.host, repository, reference);
+      const type = {
+        "Content-Type": "application/octet-stream",
+        "Docker-Content-Digest": blob.digest,
+      };
+      if (method === "HEAD") return await respond.head(200, type, blob.size);
+      await this.#deliver(blob, respond, type, connection);
+    } catch (error) {
+      this.#failure ??= asFailure(error);
+      this.#options.log.debug(`Cannot answer kit: ${messageOf(error)}`);
+      // After our own attempts kit must not begin its: it repeats what is answered with 429 or 5xx.
+      await respond.head(
+        error instanceof Failure && error.outcome === "not found" ? 404 : 403,
+        {},
+        0,
+      );
+    }
+  }
+
+  async #deliver(
+    blob: RemoteBlob,
+    respond: Responder,
+    headers: Record<string, string>,
+    connection: Deno.TcpConn,
+  ): Promise<void> {
+    let hasBegun = false;
+    const delivery = this.#options.downloads.deliver(blob, async (bytes) => {
+      if (!hasBegun) await respond.head(200, headers, blob.size);
+      hasBegun = true;
+      await respond.write(bytes);
+    }).catch((error: unknown) => {
+      this.#blobFailure ??= asFailure(error);
+      throw error;
+    });
+    const settled = delivery.catch(() => {});
+    this.#deliveries.add(settled);
+    try {
+      await delivery;
+      if (!hasBegun) await respond.head(200, headers, blob.size);
+    } catch (error) {
+      if (!hasBegun) throw error;
+      // A head was sent that promised all of it: to hang up is the only way left to say no.
+      close(connection);
+    } finally {
+      this.#deliveries.delete(settled);
+    }
+  }
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure("bug", `An error that was not foreseen: ${messageOf(error)}`, {
+    cause: error,
+  });
+}
+
+function close(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
+  }
+}

@@ -1,0 +1,108 @@
+/** Bytes; kit's requests are a tenth of it. */
+const MAX_HEAD_BYTES = 32 * 1024;
+const REASONS: Record<number, string> = {
+  200: "OK",
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  407: "Proxy Authentication Required",
+};
+
+/** A request to a proxy, without a body. */
+export interface ProxyRequest {
+  method: string;
+  /** Absolute. */
+  url: URL;
+  /** Names in lower case. */
+  headers: Map<string, string>;
+}
+
+/** How an answer is given: a head first, then as many bytes as it promised. */
+export interface Responder {
+  head(status: number, headers: Record<string, string>, length: number): Promise<void>;
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/**
+ * Serves one HTTP/1.1 connection of a local client that sends requests without bodies in absolute form. The bytes
+ * given to `write` have left when it is done; that is what the server of Deno does not promise, and why this exists.
+ */
+export async function serveConnection(
+  connection: Deno.TcpConn,
+  handle: (request: ProxyRequest, respond: Responder) => Promise<void>,
+): Promise<void> {
+  const reader = new HeadReader(connection);
+  const respond: Responder = {
+    head: (status, headers, length) => {
+      const lines = Object.entries({ ...headers, "Content-Length": length }).map(([name, value]) =>
+        `${name}: ${value}`
+      );
+      return writeAll(
+        connection,
+        encode(`HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\n${lines.join("\r\n")}\r\n\r\n`),
+      );
+    },
+    write: (bytes) => writeAll(connection, bytes),
+  };
+  for (let head = await reader.next(); head !== undefined; head = await reader.next()) {
+    const request = parseHead(head);
+    if (request === undefined) {
+      await respond.head(400, { Connection: "close" }, 0);
+      return;
+    }
+    await handle(request, respond);
+    if (request.headers.get("connection")?.toLowerCase() === "close") return;
+  }
+}
+
+function parseHead(head: string): ProxyRequest | undefined {
+  const [first, ...lines] = head.split("\r\n");
+  const [method, target, version] = first.split(" ");
+  const headers = new Map(lines.map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  }));
+  const url = URL.parse(target ?? "");
+  const hasBody = headers.has("transfer-encoding") ||
+    (headers.get("content-length") ?? "0") !== "0";
+  if (url === null || !version?.startsWith("HTTP/1.") || hasBody) return undefined;
+  return { method, url, headers };
+}
+
+class HeadReader {
+  readonly #connection: Deno.TcpConn;
+  readonly #buffer = new Uint8Array(MAX_HEAD_BYTES);
+  #length = 0;
+
+  constructor(connection: Deno.TcpConn) {
+    this.#connection = connection;
+  }
+
+  /** The next request up to its empty line, or `undefined` where the client is done or sends something else. */
+  async next(): Promise<string | undefined> {
+    for (;;) {
+      const text = new TextDecoder("latin1").decode(this.#buffer.subarray(0, this.#length));
+      const end = text.indexOf("\r\n\r\n");
+      if (end !== -1) {
+        this.#buffer.copyWithin(0, end + 4, this.#length);
+        this.#length -= end + 4;
+        return text.slice(0, end);
+      }
+      if (this.#length === this.#buffer.byteLength) return undefined;
+      const count = await this.#connection.read(this.#buffer.subarray(this.#length));
+      if (count === null) return undefined;
+      this.#length += count;
+    }
+  }
+}
+
+async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.byteLength;) {
+    offset += await connection.write(bytes.subarray(offset));
+  }
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,30 @@
+import type { ModelKit } from "../modelkit.ts";
+import type { ProgressOptions } from "../progress.ts";
+import type { Reference } from "../reference.ts";
+
+/** What is to be unpacked, and where. */
+export interface UnpackJob {
+  reference: Reference;
+  modelkit: ModelKit;
+  /** The folder that kit makes and fills. */
+  tree: string;
+  progress: Omit<ProgressOptions, "done">;
+}
+
+/** A way to get a ModelKit: `verified` through our gateway, or `direct` by kit itself. */
+export interface Transfer {
+  /** Asks the registry what the reference is now, signing in as that needs. */
+  resolve(reference: Reference): Promise<ModelKit>;
+  /** Unpacks what was resolved; on failure nothing of the tree is left. */
+  unpack(job: UnpackJob): Promise<void>;
+  /** What the transfer took, for the report. */
+  cost(): TransferCost | undefined;
+}
+
+export interface TransferCost {
+  /** The most that were used at once. */
+  connections: number;
+  retries: number;
+  /** Which part the others waited for. */
+  limit: "network" | "hash" | "kit or disk";
+}

@@ -1,0 +1,130 @@
+import type { AuthContext } from "../auth/mod.ts";
+import type { Config } from "../config.ts";
+import { Failure } from "../errors.ts";
+import type { Kit } from "../kit.ts";
+import { type ModelKit, modelkitOf, planLayers } from "../modelkit.ts";
+import { Progress } from "../progress.ts";
+import type { Registries } from "../registry/registries.ts";
+import type { Reference } from "../reference.ts";
+import { removeTree } from "../tree.ts";
+import { Concurrency } from "./concurrency.ts";
+import { CHUNK_BYTES, Downloads, type TransferStats } from "./downloads.ts";
+import { Gateway } from "./gateway.ts";
+import type { Transfer, TransferCost, UnpackJob } from "./mod.ts";
+import { explainingRefusal } from "./refusal.ts";
+
+/** Bytes of buffers for ranges: with what the runtime takes it keeps a pod below 112 MiB. */
+const BUFFER_BYTES = 20 * 1024 * 1024;
+/** Longer than the longest wait between two attempts. */
+const KIT_PATIENCE_MS = 30_000;
+const KITFILE_MEDIA_TYPE = "application/vnd.kitops.modelkit.config.v1+json";
+/** What Deno's TLS says of a certificate that is its own authority. */
+const SELF_SIGNED_REGEXP = /CaUsedAsEndEntity/;
+
+export interface VerifiedOptions {
+  kit: Kit;
+  config: Pick<Config, "flags" | "connections" | "stallTimeout">;
+  auth: AuthContext;
+  registries: Registries;
+  /** What its requests add up to; `registries` counts the retries. */
+  stats: TransferStats;
+  /** For what the gateway cannot do. */
+  fallback: Transfer;
+  signal: AbortSignal;
+}
+
+/**
+ * Lets kit unpack through a gateway of ours that fetches layers in ranges on several connections and compares each
+ * with its digest, to its last byte.
+ */
+export class VerifiedTransfer implements Transfer {
+  readonly #options: VerifiedOptions;
+  #isFallenBack = false;
+
+  constructor(options: VerifiedOptions) {
+    this.#options = options;
+  }
+
+  async resolve(reference: Reference): Promise<ModelKit> {
+    const { auth, fallback } = this.#options;
+    try {
+      return await explainingRefusal(() => this.#resolve(reference), reference, auth);
+    } catch (error) {
+      if (!(error instanceof Failure) || !SELF_SIGNED_REGEXP.test(error.message)) throw error;
+      auth.log.warn(
+        "The registry's certificate is its own authority, which only kit itself accepts: layers are not verified",
+        { host: reference.host },
+      );
+      this.#isFallenBack = true;
+      return await fallback.resolve(reference);
+    }
+  }
+
+  /** @throws {Failure} why a layer could not be had or trusted, rather than what kit says of it */
+  async unpack(job: UnpackJob): Promise<void> {
+    if (this.#isFallenBack) return await this.#options.fallback.unpack(job);
+    const { kit, registries, stats, signal, config } = this.#options;
+    const { flags } = config;
+    const { host, repository } = job.reference;
+    const { digest } = job.modelkit;
+    // Ranges that nobody needs any more end with the unpacking.
+    const done = new AbortController();
+    const plan = planLayers(job.modelkit, flags.filters);
+    const downloads = new Downloads({
+      concurrency: new Concurrency(config.connections),
+      buffers: Math.floor(BUFFER_BYTES / CHUNK_BYTES),
+      plan: await Promise.all(
+        plan.map((layer) => registries.blob(host, repository, layer.digest, done.signal)),
+      ),
+      stallTimeout: config.stallTimeout,
+      stats,
+      signal: AbortSignal.any([signal, done.signal]),
+    });
+    try {
+      await using gateway = new Gateway({
+        downloads,
+        log: job.progress.log,
+        manifest: (...name) => registries.manifest(...name),
+        blob: (...name) => registries.blob(...name, done.signal),
+      });
+      using _progress = new Progress({ ...job.progress, done: () => Promise.resolve(stats.bytes) });
+      downloads.start();
+      try {
+        await kit.unpack({ ...job.reference, digest }, job.tree, {
+          words: [...flags.local, "--plain-http", `--proxy=${gateway.proxy}`],
+          progress: () => stats.bytes + stats.retries,
+          // Stalls of the network are the gateway's, which tries again; this is for a kit that hangs itself.
+          patience: KIT_PATIENCE_MS + 2 * config.stallTimeout,
+        });
+      } catch (error) {
+        signal.throwIfAborted();
+        throw gateway.failure ?? error;
+      }
+      await gateway.verified();
+    } catch (error) {
+      await removeTree(job.tree);
+      throw error;
+    } finally {
+      done.abort();
+    }
+  }
+
+  cost(): TransferCost | undefined {
+    if (this.#isFallenBack) return undefined;
+    const { connections, retries, networkMs, hashMs, kitMs } = this.#options.stats;
+    const most = Math.max(networkMs, hashMs, kitMs);
+    const limit = most === networkMs ? "network" : most === hashMs ? "hash" : "kit or disk";
+    return { connections, retries, limit };
+  }
+
+  async #resolve({ host, repository, tag, digest }: Reference): Promise<ModelKit> {
+    const { registries } = this.#options;
+    const manifest = await registries.manifest(host, repository, digest ?? tag ?? "latest");
+    const { config, layers } = manifest;
+    if (config?.mediaType !== KITFILE_MEDIA_TYPE) {
+      return modelkitOf(manifest.digest, layers, undefined);
+    }
+    const kitfile = await registries.config(host, repository, config.digest);
+    return modelkitOf(manifest.digest, layers, JSON.parse(new TextDecoder().decode(kitfile)));
+  }
+}

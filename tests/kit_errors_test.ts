@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import type { FailureName } from "../lib/errors.ts";
+import { kitFailure } from "../lib/kit_errors.ts";
+
+const HOST = "registry.test:5000";
+const FAILED = { status: { code: 1, signal: null }, host: HOST };
+
+/** What kit 1.15.0 really says. */
+const MESSAGES: [name: string, lines: string[], outcome: FailureName, transient?: boolean][] = [
+  [
+    "a missing repository or tag, by unpack",
+    [`[ERROR] Failed to find reference ${HOST}/r:t: reference ${HOST}/r:t is not present in local storage and could not be found in remote`],
+    "not found",
+  ],
+  ["a missing tag, by inspect", [`[ERROR] Could not find modelkit ${HOST}/r:t`], "not found"],
+  [
+    "no credentials",
+    [`[ERROR] Error resolving modelkit: reference v1 not found in repository: HEAD "http://${HOST}/v2/a/b/manifests/v1": basic credential not found`],
+    "auth",
+  ],
+  [
+    "a refused password",
+    [`[ERROR] Failed to validate the credentials for ${HOST}: GET "http://${HOST}/v2/": response status code 401: unauthorized: authentication required`],
+    "auth",
+  ],
+  [
+    "a refused connection",
+    [`[ERROR] Error resolving modelkit: reference v2 not found in repository: Head "http://${HOST}/v2/a/b/manifests/v2": dial tcp 127.0.0.1:5599: connect: connection refused`],
+    "unavailable",
+    true,
+  ],
+  [
+    "plain HTTP where TLS is expected",
+    [`[ERROR] Error resolving modelkit: reference v1 not found in repository: Head "https://${HOST}/v2/a/b/manifests/v1": http: server gave HTTP response to HTTPS client`],
+    "unavailable",
+    false,
+  ],
+  [
+    "a host that there is not",
+    [`[ERROR] Error resolving modelkit: reference v1 not found in repository: Head "https://nosuch.invalid/v2/a/b/manifests/v1": dial tcp: lookup nosuch.invalid on 10.0.0.1:53: no such host`],
+    "unavailable",
+    true,
+  ],
+  [
+    "an unknown authority",
+    [`[ERROR] Error resolving modelkit: reference v1 not found in repository: Head "https://${HOST}/v2/a/b/manifests/v1": tls: failed to verify certificate: x509: certificate signed by unknown authority`],
+    "unavailable",
+    false,
+  ],
+  ["an unknown flag", ["Error: unknown flag: --bogus"], "usage"],
+  ["a bad filter", [
+    "[ERROR] Invalid filter 'bogus': invalid filter type bogus (must be one of model)",
+  ], "usage"],
+  [
+    "a full disk",
+    ["[ERROR] Failed to unpack: write model.bin: no space left on device"],
+    "destination",
+  ],
+  ["a cut stream", ["[ERROR] Failed to unpack: unexpected EOF"], "unavailable", true],
+  [
+    "a closed connection",
+    [`[ERROR] Failed: Get "http://${HOST}/v2/r/blobs/x": EOF`],
+    "unavailable",
+    true,
+  ],
+  ["a panic", ["panic: runtime error: invalid memory address or nil pointer dereference"], "kit"],
+  ["nothing", [], "kit"],
+  [
+    "too many requests",
+    [`[ERROR] GET "http://${HOST}/v2/": response status code 429: toomanyrequests`],
+    "unavailable",
+    true,
+  ],
+  [
+    "a broken registry",
+    [`[ERROR] GET "http://${HOST}/v2/": response status code 503: Service Unavailable`],
+    "unavailable",
+    true,
+  ],
+  ["a forbidden repository", [
+    `[ERROR] GET "http://${HOST}/v2/": response status code 403: denied: no`,
+  ], "auth"],
+  ["a damaged manifest", ["[ERROR] Failed to fetch manifest: mismatch digest"], "integrity"],
+  [
+    "a folder that is not writable",
+    ["[ERROR] Failed to unpack: mkdir /x: permission denied"],
+    "destination",
+  ],
+  ["a read-only volume", ["[ERROR] open /x: read-only file system"], "destination"],
+];
+for (const [name, lines, outcome, transient] of MESSAGES) {
+  Deno.test(`kit errors: ${name} is "${outcome}"`, () => {
+    const failure = kitFailure("unpack it", lines, FAILED);
+    assert.deepEqual([failure.outcome, failure.host], [outcome, HOST]);
+    if (transient !== undefined) assert.equal(failure.transient, transient);
+    assert.match(failure.message, /^Cannot unpack it: \S/);
+    assert.doesNotMatch(failure.message, /\[ERROR|Error:/);
+    assert.ok(failure.hint, "it must say what to do");
+  });
+}
+
+for (const name of ["tls", "unauthorized", "x509", "unexpected-eof/denied"]) {
+  Deno.test(`kit errors: a missing repository that is called "${name}" is "not found" all the same`, () => {
+    const reference = `${HOST}/acme/${name}:v1`;
+    for (
+      const line of [
+        `[ERROR] Could not find modelkit ${reference}`,
+        `[ERROR] Failed to find reference ${reference}: reference ${reference} is not present in local storage and could not be found in remote`,
+      ]
+    ) assert.equal(kitFailure("find it", [line], FAILED).outcome, "not found");
+  });
+}
+
+Deno.test("kit errors: several lines are one message", () => {
+  const failure = kitFailure("run kit", ["[ERROR] one", "Error: two"], FAILED);
+  assert.equal(failure.message, "Cannot run kit: one; two");
+});
+
+Deno.test("kit errors: a message has a limit", () => {
+  assert.ok(kitFailure("run kit", ["x".repeat(100_000)], FAILED).message.length < 1000);
+});
+
+const ENDS: [
+  name: string,
+  status: Pick<Deno.CommandStatus, "code" | "signal">,
+  message: string,
+  hint: RegExp,
+][] = [
+  [
+    "a code",
+    { code: 3, signal: null },
+    "Cannot run kit: kit ended with code 3",
+    /KIT_LOG_LEVEL=debug/,
+  ],
+  [
+    "a signal",
+    { code: 139, signal: "SIGSEGV" },
+    "Cannot run kit: kit was ended by SIGSEGV",
+    /kit's own/,
+  ],
+  [
+    "SIGKILL",
+    { code: 137, signal: "SIGKILL" },
+    "Cannot run kit: kit was ended by SIGKILL",
+    /memory limit/,
+  ],
+];
+for (const [name, status, message, hint] of ENDS) {
+  Deno.test(`kit errors: without words, ${name} is what is said`, () => {
+    const failure = kitFailure("run kit", [], { status });
+    assert.deepEqual([failure.outcome, failure.message], ["kit", message]);
+    assert.match(failure.hint ?? "", hint);
+  });
+}
