@@ -39,15 +39,18 @@ export class RemoteBlob {
   }
 
   /**
-   * Fills `buffer` from its start with `length` bytes of the blob from `start`. Answers with a buffer of the same
-   * size that holds them, which may be another one: the first attempt hands `buffer` to the operating system.
+   * Reads the bytes from `start` up to `end` with one request, into the buffers that `chunks` hands out.
    *
    * @throws {Failure} `integrity` where the registry has another size than the manifest says
    */
-  async read(start: number, length: number, buffer: ArrayBuffer): Promise<ArrayBuffer> {
-    const state: ReadState = { buffer, done: 0, capacity: buffer.byteLength };
-    await this.retrying(() => this.#attempt(start, length, state), () => state.done);
-    return state.buffer;
+  async read(start: number, end: number, chunks: Chunks): Promise<void> {
+    const state: ReadState = { position: start, end, chunks, filled: 0 };
+    try {
+      await this.retrying(() => this.#attempt(state), () => state.position);
+    } catch (error) {
+      if (state.current !== undefined) chunks.abandon(state.current.buffer);
+      throw error;
+    }
   }
 
   /** Repeats an attempt that failed for a passing reason, counted anew after progress. */
@@ -92,26 +95,23 @@ export class RemoteBlob {
     return { repository, path: `blobs/${digest}`, headers, purpose: this.#purpose, signal };
   }
 
-  async #attempt(start: number, length: number, state: ReadState): Promise<void> {
-    using guard = new StallGuard(this.#options.stallTimeout, this.#options.signal, this.#purpose);
-    const from = start + state.done;
-    const response = await this.#open(from, start + length - 1, guard);
-    this.#check(response, from, start + length - from);
+  async #attempt(state: ReadState): Promise<void> {
+    const { stallTimeout, signal } = this.#options;
+    using guard = new StallGuard(stallTimeout, signal, this.#purpose);
+    const from = state.position;
+    const response = await this.#open(from, state.end - 1, guard);
+    this.#check(response, from, state.end - from);
     if (response.body === null) throw new TypeError("the answer has no body");
     try {
-      if (state.isBroken === true) await readCopying(response.body, length, state, guard);
-      else await readInto(response.body, length, state, guard);
+      if (state.isBroken === true) await readCopying(response.body, state, guard);
+      else await readInto(response.body, state, guard);
     } catch (error) {
-      // The buffer of an unfinished read is gone, and what was in it.
-      if (state.buffer.detached) {
-        Object.assign(state, { buffer: new ArrayBuffer(state.capacity), done: 0 });
-      }
       guard.throwIfStalled();
       throw error;
     } finally {
       state.isBroken = true;
     }
-    if (state.done < length) throw new TypeError("the connection ended too early");
+    if (state.position < state.end) throw new TypeError("the connection ended too early");
   }
 
   async #open(from: number, to: number, guard: StallGuard): Promise<Response> {
@@ -173,32 +173,72 @@ export class IgnoredRange extends Failure {
   }
 }
 
+/** Where bytes go: one buffer after the other, each handed out empty and given back full. */
+export interface Chunks {
+  /** Waits for a buffer. Only its first `length` bytes are wanted. */
+  next(): Promise<{ buffer: ArrayBuffer; length: number }>;
+  /** The buffer, or another one of the same size in its place, is full. */
+  full(buffer: ArrayBuffer): void;
+  /** The buffer will not be filled. */
+  abandon(buffer: ArrayBuffer): void;
+}
+
 interface ReadState {
-  buffer: ArrayBuffer;
-  /** Bytes at the start of `buffer` that are there. */
-  done: number;
-  /** Bytes of the whole buffer. */
-  capacity: number;
+  /** The next byte to read. */
+  position: number;
+  end: number;
+  chunks: Chunks;
+  current?: { buffer: ArrayBuffer; length: number };
+  /** Bytes that are in the current buffer. */
+  filled: number;
   /** After a break the slower way is taken, which keeps what it has read when it breaks again. */
   isBroken?: boolean;
 }
 
-/** Reads straight into the buffer, which belongs to the stream while a read is under way. */
+async function currentChunk(
+  state: ReadState,
+  guard: StallGuard,
+): Promise<{ buffer: ArrayBuffer; length: number }> {
+  if (state.current === undefined) {
+    // A slow reader is no stall of the network.
+    guard.pause();
+    state.current = await state.chunks.next();
+    guard.touch();
+  }
+  return state.current;
+}
+
+function advance(state: ReadState, bytes: number): void {
+  state.position += bytes;
+  state.filled += bytes;
+  if (state.current === undefined || state.filled < state.current.length) return;
+  state.chunks.full(state.current.buffer);
+  state.current = undefined;
+  state.filled = 0;
+}
+
+/** Reads straight into the buffers, which belong to the stream while a read is under way. */
 async function readInto(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  length: number,
   state: ReadState,
   guard: StallGuard,
 ): Promise<void> {
   const reader = body.getReader({ mode: "byob" });
   try {
-    while (state.done < length) {
-      const { value, done } = await reader.read(
-        new Uint8Array(state.buffer, state.done, length - state.done),
-      );
+    while (state.position < state.end) {
+      const current = await currentChunk(state, guard);
+      const size = current.buffer.byteLength;
+      const view = new Uint8Array(current.buffer, state.filled, current.length - state.filled);
+      const { value, done } = await reader.read(view).catch((error: unknown) => {
+        // The buffer of a read that failed is gone, and what was in it.
+        current.buffer = new ArrayBuffer(size);
+        state.position -= state.filled;
+        state.filled = 0;
+        throw error;
+      });
       if (value !== undefined) {
-        state.buffer = value.buffer as ArrayBuffer;
-        state.done += value.byteLength;
+        current.buffer = value.buffer;
+        advance(state, value.byteLength);
       }
       if (done) return;
       guard.touch();
@@ -218,17 +258,18 @@ async function readInto(
 
 async function readCopying(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  length: number,
   state: ReadState,
   guard: StallGuard,
 ): Promise<void> {
-  const target = new Uint8Array(state.buffer);
-  for await (const chunk of body) {
-    if (state.done + chunk.byteLength > length) {
-      throw new TypeError("the answer is longer than its range");
+  for await (const bytes of body) {
+    for (let offset = 0; offset < bytes.byteLength;) {
+      if (state.position === state.end) throw new TypeError("the answer is longer than its range");
+      const { buffer, length } = await currentChunk(state, guard);
+      const part = bytes.subarray(offset, offset + length - state.filled);
+      new Uint8Array(buffer).set(part, state.filled);
+      offset += part.byteLength;
+      advance(state, part.byteLength);
     }
-    target.set(chunk, state.done);
-    state.done += chunk.byteLength;
     guard.touch();
   }
 }

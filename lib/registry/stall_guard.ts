@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
 
-/** Ends one request when no byte has come for too long. Waiting for a slow reader must not count: touch it then. */
+/** Ends one request when no byte has come for too long. */
 export class StallGuard implements Disposable {
   readonly signal: AbortSignal;
   readonly #controller = new AbortController();
@@ -9,6 +9,7 @@ export class StallGuard implements Disposable {
   readonly #parent: AbortSignal;
   readonly #abort: () => void;
   #last = performance.now();
+  #isPaused = false;
   #stall: Failure | undefined;
 
   /** @param limit milliseconds */
@@ -20,7 +21,7 @@ export class StallGuard implements Disposable {
     parent.addEventListener("abort", this.#abort, { once: true });
     if (parent.aborted) this.#abort();
     this.#timer = setInterval(() => {
-      if (performance.now() - this.#last < this.#limit) return;
+      if (this.#isPaused || performance.now() - this.#last < this.#limit) return;
       this.#stall = new Failure("timeout", `Cannot ${purpose}: no byte for ${limit / 1000} s`, {
         hint: "Check the network to the registry, or raise KIT_STALL_TIMEOUT",
       });
@@ -28,8 +29,14 @@ export class StallGuard implements Disposable {
     }, Math.min(1000, limit / 4));
   }
 
+  /** Nothing is expected from the network until the next `touch`. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
   /** A byte has come. */
   touch(): void {
+    this.#isPaused = false;
     this.#last = performance.now();
   }
 

@@ -1,12 +1,12 @@
 import { createHash, type Hash } from "node:crypto";
 import { Failure } from "../errors.ts";
-import { IgnoredRange, type RemoteBlob } from "../registry/blob.ts";
+import { type Chunks, IgnoredRange, type RemoteBlob } from "../registry/blob.ts";
 import { StallGuard } from "../registry/stall_guard.ts";
 import type { Concurrency } from "./concurrency.ts";
 
-/** Bytes of a range. Smaller ones cost more requests, larger ones more memory. */
-export const CHUNK_BYTES = 2 * 1024 * 1024;
-/** Buffers that only the blobs that kit has opened may use, so that what is fetched ahead cannot block them. */
+/** Bytes of a buffer. Several of them are read with one request where few connections are enough. */
+export const CHUNK_BYTES = 1024 * 1024;
+/** Buffers that only what is waited for may take, so that what is fetched ahead cannot block it. */
 const RESERVED = 2;
 
 /** Takes bytes of a blob in order. They may be used again when it is done; it rejects when nobody reads any more. */
@@ -39,26 +39,42 @@ interface Job {
   chunks: number;
   /** The next chunk to ask for. */
   next: number;
+  /** The chunk that kit gets next. */
+  head: number;
+  /** Requests under way. */
+  running: number;
   ready: Map<number, ArrayBuffer>;
   isOpen: boolean;
   failure?: unknown;
   wake?: () => void;
 }
 
+/** A request that waits for a buffer for one chunk. */
+interface Waiter {
+  job: Job;
+  index: number;
+  resolve(buffer: ArrayBuffer): void;
+  reject(reason: unknown): void;
+}
+
 /**
- * Fetches blobs in ranges on several connections and delivers each in order, hashed. Buffers are given to chunks in
- * the order in which they will be needed, so the chunk that is waited for always has one.
+ * Fetches blobs in ranges on several connections and delivers each in order, hashed. The chunk that is waited for
+ * always gets a buffer, and an opened blob always a connection: nothing else can keep it from going on.
  */
 export class Downloads {
   readonly #options: DownloadsOptions;
   readonly #free: ArrayBuffer[] = [];
   readonly #jobs: Job[];
+  readonly #waiters: Waiter[] = [];
   #allocated = 0;
   #inFlight = 0;
 
   constructor(options: DownloadsOptions) {
     this.#options = options;
     this.#jobs = options.plan.map(createJob);
+    options.signal.addEventListener("abort", () => {
+      for (const { reject } of this.#waiters.splice(0)) reject(options.signal.reason);
+    }, { once: true });
   }
 
   /** Begins to fetch what is planned. */
@@ -105,12 +121,15 @@ export class Downloads {
   #close(job: Job): void {
     const index = this.#jobs.indexOf(job);
     if (index !== -1) this.#jobs.splice(index, 1);
-    for (const buffer of job.ready.values()) this.#free.push(buffer);
+    const buffers = [...job.ready.values()];
     job.ready.clear();
+    for (const buffer of buffers) this.#release(buffer);
     this.#pump();
   }
 
   async #chunk(job: Job, index: number): Promise<ArrayBuffer> {
+    job.head = index;
+    this.#serveWaiters();
     for (;;) {
       this.#options.signal.throwIfAborted();
       const buffer = job.ready.get(index);
@@ -125,47 +144,91 @@ export class Downloads {
 
   #release(buffer: ArrayBuffer): void {
     this.#free.push(buffer);
+    this.#serveWaiters();
     this.#pump();
   }
 
-  /** Starts as many ranges as connections and buffers allow. */
+  /** Starts as many requests as the limit allows, and one for each opened blob that has none. */
   #pump(): void {
-    const { concurrency, signal } = this.#options;
-    while (this.#inFlight < concurrency.limit && !signal.aborted) {
-      const job = this.#nextJob();
-      if (job === undefined) return;
-      const buffer = this.#free.pop() ?? new ArrayBuffer(CHUNK_BYTES);
+    const { concurrency, signal, stats } = this.#options;
+    while (!signal.aborted) {
+      const wanting = this.#jobs.filter((job) =>
+        job.next < job.chunks && job.failure === undefined
+      );
+      const starved = wanting.find((job) => job.isOpen && job.running === 0);
+      const job = starved ?? wanting.find(({ isOpen }) => isOpen) ?? wanting[0];
+      if (job === undefined || (starved === undefined && this.#inFlight >= concurrency.limit)) {
+        return;
+      }
+      if (!job.isOpen && this.#available <= RESERVED) return;
+      const first = job.next;
+      job.next = Math.min(job.chunks, first + this.#span());
+      job.running++;
       this.#inFlight++;
-      this.#options.stats.connections = Math.max(this.#options.stats.connections, this.#inFlight);
-      this.#fetch(job, job.next++, buffer);
+      stats.connections = Math.max(stats.connections, this.#inFlight);
+      this.#fetch(job, first, job.next);
     }
   }
 
-  #nextJob(): Job | undefined {
-    const available = this.#free.length + this.#options.buffers - this.#allocated;
-    if (available <= 0) return undefined;
-    const isWanting = (job: Job) => job.next < job.chunks && job.failure === undefined;
-    const open = this.#jobs.find((job) => job.isOpen && isWanting(job));
-    const job = open ?? (available > RESERVED ? this.#jobs.find(isWanting) : undefined);
-    if (job !== undefined && this.#free.length === 0) this.#allocated++;
-    return job;
+  /** Chunks for one request: together the requests fill all buffers. */
+  #span(): number {
+    return Math.max(1, Math.floor(this.#options.buffers / this.#options.concurrency.limit));
   }
 
-  async #fetch(job: Job, index: number, buffer: ArrayBuffer): Promise<void> {
-    const { concurrency } = this.#options;
-    const length = lengthOf(job.blob, index);
+  async #fetch(job: Job, first: number, end: number): Promise<void> {
+    const { blob } = job;
+    let index = first;
+    const chunks: Chunks = {
+      next: async () => ({
+        buffer: await this.#acquire(job, index),
+        length: lengthOf(blob, index),
+      }),
+      full: (buffer) => {
+        this.#options.concurrency.succeeded(lengthOf(blob, index));
+        if (!this.#jobs.includes(job)) return this.#release(buffer);
+        job.ready.set(index++, buffer);
+        job.wake?.();
+      },
+      abandon: (buffer) => this.#release(buffer),
+    };
     try {
-      const filled = await job.blob.read(index * CHUNK_BYTES, length, buffer);
-      concurrency.succeeded(length);
-      if (this.#jobs.includes(job)) job.ready.set(index, filled);
-      else this.#free.push(filled);
+      await blob.read(first * CHUNK_BYTES, Math.min(blob.size, end * CHUNK_BYTES), chunks);
     } catch (error) {
       job.failure ??= error;
-      this.#free.push(buffer.detached ? new ArrayBuffer(CHUNK_BYTES) : buffer);
     } finally {
+      job.running--;
       this.#inFlight--;
       job.wake?.();
       this.#pump();
+    }
+  }
+
+  get #available(): number {
+    return this.#free.length + this.#options.buffers - this.#allocated;
+  }
+
+  #acquire(job: Job, index: number): Promise<ArrayBuffer> {
+    this.#options.signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ job, index, resolve, reject });
+      this.#serveWaiters();
+    });
+  }
+
+  /** Hands out buffers: first for what kit waits for, then in order for opened blobs, then for what is ahead. */
+  #serveWaiters(): void {
+    while (this.#waiters.length > 0 && this.#available > 0) {
+      const rank = ({ job, index }: Waiter) =>
+        job.isOpen ? index - job.head : Number.MAX_SAFE_INTEGER / 2 + this.#jobs.indexOf(job);
+      const best = this.#waiters.reduce((a, b) => rank(b) < rank(a) ? b : a);
+      if (rank(best) > 0 && this.#available <= RESERVED) return;
+      this.#waiters.splice(this.#waiters.indexOf(best), 1);
+      let buffer = this.#free.pop();
+      if (buffer === undefined) {
+        buffer = new ArrayBuffer(CHUNK_BYTES);
+        this.#allocated++;
+      }
+      best.resolve(buffer);
     }
   }
 
@@ -235,7 +298,7 @@ class Delivery {
 
 function createJob(blob: RemoteBlob): Job {
   const chunks = Math.ceil(blob.size / CHUNK_BYTES);
-  return { blob, chunks, next: 0, ready: new Map(), isOpen: false };
+  return { blob, chunks, next: 0, head: 0, running: 0, ready: new Map(), isOpen: false };
 }
 
 function lengthOf(blob: RemoteBlob, index: number): number {

@@ -14,7 +14,7 @@ import type { Transfer, TransferCost, UnpackJob } from "./mod.ts";
 import { explainingRefusal } from "./refusal.ts";
 
 /** Bytes of buffers for ranges: with what the runtime takes it keeps a pod below 112 MiB. */
-const BUFFER_BYTES = 20 * 1024 * 1024;
+const BUFFER_BYTES = 16 * 1024 * 1024;
 /** Longer than the longest wait between two attempts. */
 const KIT_PATIENCE_MS = 30_000;
 const KITFILE_MEDIA_TYPE = "application/vnd.kitops.modelkit.config.v1+json";
