@@ -157,6 +157,7 @@ async function waitForLock(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
+  signal.throwIfAborted();
   const notice = setTimeout(
     () =>
       log.info("Waiting for another initializer to finish with the destination", {

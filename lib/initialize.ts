@@ -14,6 +14,7 @@ import { Registries } from "./registry/registries.ts";
 import { DirectTransfer } from "./transfer/direct.ts";
 import type { Transfer, TransferCost } from "./transfer/mod.ts";
 import { VerifiedTransfer } from "./transfer/verified.ts";
+import { WriteBack } from "./write_back.ts";
 
 /** What one pair needs from the run. */
 export interface Context {
@@ -118,7 +119,10 @@ async function fill(job: Job, context: Context): Promise<Result> {
   const words = { uri, digest, bytes: needed };
   log.info(`Unpacking ${formatReference(reference)} to ${pair.destination}`, words);
   const progress = { log, uri, total: needed, draw: context.draw };
-  await transfer.unpack({ reference, modelkit, tree, progress });
+  {
+    await using _writeBack = new WriteBack(tree);
+    await transfer.unpack({ reference, modelkit, tree, progress });
+  }
   signal.throwIfAborted();
   try {
     const published = await publish(destination, {

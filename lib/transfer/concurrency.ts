@@ -1,4 +1,6 @@
-const START = 2;
+const START = 4;
+/** Chunks until connections have got going. */
+const WARM_UP = 8;
 /** Chunks of one measurement: long enough to be more than noise. */
 const ROUND = 24;
 /** Twice as many connections are kept when they are so much faster. */
@@ -34,10 +36,9 @@ export class Concurrency {
   /** So many bytes have come. */
   succeeded(bytes: number): void {
     this.#bytes += bytes;
-    if (++this.#chunks < ROUND) return;
+    if (++this.#chunks < (this.#isWarm ? ROUND : WARM_UP)) return;
     const rate = this.#bytes / Math.max(1, this.#now() - this.#started);
     this.#begin();
-    // The first round measures how connections begin.
     if (!this.#isWarm) this.#isWarm = true;
     else if (!this.#isSettled) this.#compare(rate);
   }
