@@ -1,8 +1,5 @@
 // Makes an image from Debian packages, for machines that can reach a Debian mirror but no image registry.
-import { ROOT } from "../program.ts";
 import { engine, runEngine } from "./engine.ts";
-
-const CACHE = `${ROOT}/.cache/image`;
 
 /** A root file system, and how the image of it is configured. */
 export interface Rootfs {
@@ -24,12 +21,12 @@ export interface Rootfs {
 
 /** Makes the image unless the engine has one of the same contents. Answers its name and tag. */
 export async function importImage(rootfs: Rootfs): Promise<string> {
-  const archives = await download(rootfs.packages);
-  const image = `${rootfs.name}:${await fingerprint(rootfs, archives)}`;
-  if ((await runEngine(["image", "inspect", image])).code === 0) return image;
-
   const folder = await Deno.makeTempDir({ prefix: "rootfs-" });
   try {
+    const archives = await download(rootfs.packages, folder);
+    const image = `${rootfs.name}:${await fingerprint(rootfs, archives)}`;
+    if ((await runEngine(["image", "inspect", image])).code === 0) return image;
+
     const tree = `${folder}/tree`;
     await fill(tree, rootfs, archives);
     const tar = `${folder}/rootfs.tar`;
@@ -82,9 +79,8 @@ async function fill(tree: string, rootfs: Rootfs, archives: string[]): Promise<v
   await Deno.chmod(`${tree}/tmp`, 0o1777);
 }
 
-/** Answers the archives of the packages and their dependencies; those of an earlier run are used again. */
-async function download(packages: string[]): Promise<string[]> {
-  await Deno.mkdir(CACHE, { recursive: true });
+/** Downloads the packages and all that they depend on. Answers the archives' paths. */
+async function download(packages: string[], folder: string): Promise<string[]> {
   const depends = () =>
     command("apt-cache", [
       ...["depends", "--recurse", "--no-recommends", "--no-suggests", "--no-enhances"],
@@ -96,10 +92,9 @@ async function download(packages: string[]): Promise<string[]> {
     return await depends();
   });
   const names = new Set(tree.split("\n").filter((line) => /^[a-z0-9]/.test(line)));
-  const download = ["download", "-o", "APT::Sandbox::User=root"];
-  const listed = await command("apt-get", [...download, "--print-uris", ...names], CACHE);
-  await command("apt-get", [...download, ...names], CACHE);
-  return [...listed.matchAll(/^'\S+' (\S+\.deb) /gm)].map(([, name]) => `${CACHE}/${name}`);
+  await command("apt-get", ["download", "-o", "APT::Sandbox::User=root", ...names], folder);
+  const archives = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  return archives.sort().map((name) => `${folder}/${name}`);
 }
 
 async function fingerprint(rootfs: Rootfs, archives: string[]): Promise<string> {
@@ -109,7 +104,8 @@ async function fingerprint(rootfs: Rootfs, archives: string[]): Promise<string> 
       return [path, size, mtime];
     }),
   );
-  const bytes = new TextEncoder().encode(JSON.stringify([rootfs, archives, files]));
+  const versions = archives.map((archive) => archive.split("/").at(-1));
+  const bytes = new TextEncoder().encode(JSON.stringify([rootfs, versions, files]));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return digest.toHex().slice(0, 12);
 }
