@@ -1,14 +1,7 @@
+import { type ConflictRule, inTheWay, parentsOf, planMoves } from "./conflicts.ts";
 import type { Destination } from "./destination.ts";
-import { Failure } from "./errors.ts";
-import { type Entry, isReserved, writeMarker } from "./marker.ts";
+import { type Entry, writeMarker } from "./marker.ts";
 import { listTree, lstatIfPresent, syncAll, type Tree } from "./tree.ts";
-
-/** What happens to a file that is in the way and not ours: kit's `-o` and `-i`. */
-export interface ConflictRule {
-  overwrite: boolean;
-  /** Wins over `overwrite`, as in kit. */
-  ignoreExisting: boolean;
-}
 
 export interface PublishOptions {
   /** The folder inside the destination's staging folder that kit has filled. */
@@ -108,78 +101,9 @@ function sortEntries(
   };
 }
 
-/** Finds what is in the way. Returns the foreign files that stay as they are, by `-i`. */
-async function planMoves(
-  root: string,
-  staged: Tree,
-  earlier: Entry[],
-  rule: ConflictRule,
-): Promise<Set<string>> {
-  const ownFiles = new Set(earlier.flatMap((entry) => Object.keys(entry.files)));
-  const ownDirectories = new Set(earlier.flatMap((entry) => entry.directories));
-  const kept = new Set<string>();
-
-  // Parents come first, so below a folder that is not there yet nothing needs to be looked at.
-  const seen = new Map<string, Deno.FileInfo | undefined>();
-  const look = async (path: string) => {
-    if (!seen.has(path)) seen.set(path, await lstatIfPresent(`${root}/${path}`));
-    return seen.get(path);
-  };
-  const directories = new Set([
-    ...staged.directories,
-    ...[...staged.files.keys()].flatMap(parentsOf),
-  ]);
-  for (const path of directories) {
-    if (isReserved(path)) throw reserved(path);
-    const parent = parentsOf(path).at(-1);
-    if (parent !== undefined && !seen.get(parent)?.isDirectory) continue;
-    const info = await look(path);
-    if (info !== undefined && !info.isDirectory && !ownFiles.has(path)) throw inTheWay(root, path);
-  }
-  for (const path of staged.files.keys()) {
-    if (isReserved(path)) throw reserved(path);
-    const parent = parentsOf(path).at(-1);
-    if (parent !== undefined && !seen.get(parent)?.isDirectory) continue;
-    const info = await lstatIfPresent(`${root}/${path}`);
-    if (info === undefined || ownFiles.has(path)) continue;
-    if (info.isDirectory && ownDirectories.has(path)) {
-      const { files } = await listTree(`${root}/${path}`);
-      const foreign = [...files.keys()].find((name) => !ownFiles.has(`${path}/${name}`));
-      if (foreign !== undefined) throw inTheWay(root, `${path}/${foreign}`);
-    } else if (rule.ignoreExisting) kept.add(path);
-    else if (!rule.overwrite || !info.isFile) throw inTheWay(root, path);
-  }
-  return kept;
-}
-
-function inTheWay(root: string, path: string): Failure {
-  return new Failure(
-    "destination",
-    `Cannot unpack to "${root}": "${path}" is there already and is not ours`,
-    {
-      hint: "Move it away, or set -o (replace files) or -i (keep them) in KIT_UNPACK_FLAGS",
-    },
-  );
-}
-
-function reserved(path: string): Failure {
-  return new Failure(
-    "destination",
-    `Cannot publish "${path}": the name is reserved for the initializer`,
-    {
-      hint: "Rename it in the ModelKit",
-    },
-  );
-}
-
 function without(entry: Entry, replaced: Record<string, unknown>): Entry {
   const files = Object.entries(entry.files).filter(([path]) => !Object.hasOwn(replaced, path));
   return { ...entry, files: Object.fromEntries(files) };
-}
-
-function parentsOf(path: string): string[] {
-  const parts = path.split("/").slice(0, -1);
-  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
 /** Removes what earlier runs put there and nobody has any more; of folders only those that are empty then. */
@@ -226,9 +150,11 @@ async function moveTree(
   for (const path of staged.directories) {
     if (isMoved(path)) continue;
     const [source, target] = [`${from}/${path}`, `${root}/${path}`];
-    if ((await lstatIfPresent(target)) === undefined && await renameFolder(source, target)) {
-      moved.add(path);
-    } else touched.add(target);
+    const info = await lstatIfPresent(target);
+    // Nothing but a folder is left here by now, unless somebody plays with links: they could lead out.
+    if (info !== undefined && !info.isDirectory) throw inTheWay(root, path);
+    if (info === undefined && await renameFolder(source, target)) moved.add(path);
+    else touched.add(target);
   }
   for (const path of staged.files.keys()) {
     if (!isMoved(path) && !kept.has(path)) await Deno.rename(`${from}/${path}`, `${root}/${path}`);

@@ -77,7 +77,10 @@ export async function syncAll(paths: Iterable<string>): Promise<void> {
   const worker = async () => {
     for (let path = queue.pop(); path !== undefined; path = queue.pop()) await sync(path);
   };
-  await Promise.all(Array.from({ length: SYNCS_AT_ONCE }, worker));
+  // Also when one fails the others are waited for: they hold files open.
+  const ended = await Promise.allSettled(Array.from({ length: SYNCS_AT_ONCE }, worker));
+  const failed = ended.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 /**

@@ -16,6 +16,9 @@ Deno.test("config: with nothing but a pair everything has its default", () => {
     flags: {
       words: [],
       network: [],
+      local: [],
+      tlsVerify: true,
+      tlsCert: [],
       selection: [],
       filters: [],
       plainHttp: false,
@@ -24,6 +27,8 @@ Deno.test("config: with nothing but a pair everything has its default", () => {
       includeRemote: false,
     },
     dockerConfigJson: undefined,
+    transfer: "verified",
+    connections: 8,
     kitBin: "kit",
     attempts: 6,
     timeout: undefined,

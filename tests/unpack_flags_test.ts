@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { parseUnpackFlags, type UnpackFlags, UnpackFlagsError } from "../lib/unpack_flags.ts";
 
-const NONE: Omit<UnpackFlags, "words"> = {
+/** What a row says nothing of; the words for a kit without a network have a test of their own. */
+type Read = Omit<UnpackFlags, "words" | "local">;
+
+const NONE: Read = {
   network: [],
+  tlsVerify: true,
+  tlsCert: [],
   selection: [],
   filters: [],
   plainHttp: false,
@@ -69,15 +74,23 @@ const ROWS: [name: string, text: string, expected: Partial<UnpackFlags>][] = [
         "--proxy=http://p",
         "--concurrency=2",
       ],
+      tlsVerify: false,
+      tlsCert: ["a"],
+      cert: "b",
+      key: "c",
+      proxy: "http://p",
     },
   ],
-  ["a quoted value", `--tls-cert "/a b.pem"`, { network: ["--tls-cert=/a b.pem"] }],
+  ["a quoted value", `--tls-cert "/a b.pem"`, {
+    network: ["--tls-cert=/a b.pem"],
+    tlsCert: ["/a b.pem"],
+  }],
   ["a flag of a newer kit, with a value", "--brand-new 7 -o", { overwrite: true }],
   ["a short flag of a newer kit", "-Z7 -o", { overwrite: true }],
 ];
 for (const [name, text, expected] of ROWS) {
   Deno.test(`unpack flags: ${name}`, () => {
-    const { words: _, ...flags } = parseUnpackFlags(text);
+    const { words: _, local: __, ...flags } = parseUnpackFlags(text);
     assert.deepEqual(flags, { ...NONE, ...expected });
   });
 }
@@ -129,4 +142,11 @@ for (const [text, why] of REFUSED) {
 
 Deno.test("unpack flags: an unfinished quote is refused", () => {
   assert.throws(() => parseUnpackFlags("-f 'model"), /not finished/);
+});
+
+Deno.test("unpack flags: a kit without a network of its own gets the others, as they are", () => {
+  const { local } = parseUnpackFlags(
+    "-v --plain-http --filter=model --tls-cert a.pem -oi --proxy=http://x -f 'docs: a' --new value --key k",
+  );
+  assert.deepEqual(local, ["-v", "--filter=model", "-oi", "-f", "docs: a", "--new", "value"]);
 });

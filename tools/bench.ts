@@ -1,88 +1,150 @@
-// `deno task bench`: the program beside upstream's way, in one run. Numbers are medians; runs take turns, so
-// that whatever else the machine does meets both alike.
+// `deno task bench [--smoke] [rounds]`: the program beside plain kit, in one run. Ways take turns, so that whatever
+// else the machine does meets all of them. Writes docs/bench.md and docs/bench.svg, unless it is only smoke.
+import { makeCertificate } from "../tests/support/certificate.ts";
 import { acquire } from "./acquire.ts";
-import { measure, type Measured, median } from "./bench/measure.ts";
-import { packAndPush } from "./kit.ts";
-import { programCommand } from "./program.ts";
+import { type Command, measure } from "./bench/measure.ts";
+import { startLimited } from "./bench/nginx.ts";
+import { markdown, plot, type Row } from "./bench/report.ts";
+import { pushShape, type Shape, shapes } from "./bench/shapes.ts";
+import { programCommand, ROOT } from "./program.ts";
 import { startRegistry } from "./registry.ts";
+import { note, step } from "./steps.ts";
 
-const ROUNDS = Number(Deno.args[0] ?? 15);
-const MODEL = new TextEncoder().encode("a small model\n");
+const isSmoke = Deno.args.includes("--smoke");
+const rounds = Number(Deno.args.find((arg) => !arg.startsWith("-")) ?? (isSmoke ? 1 : 3));
+const START: Shape = { name: "a few bytes", layers: 1, size: 16 };
 
 interface Way {
   name: string;
-  /** The commands that one start runs, one after the other. */
-  commands(destination: string): { command: string; args: string[] }[];
+  commands(reference: string, flags: string, folder: string): Command[];
+  env?: Record<string, string>;
 }
 
-if (!Number.isInteger(ROUNDS) || ROUNDS < 3) {
-  console.error("Usage: deno task bench [rounds, at least 3]");
-  Deno.exit(2);
-}
 const { kit, registry: binary } = await acquire();
+const program = programCommand();
+const ours = (reference: string, _flags: string, folder: string) => [
+  { ...program, args: [...program.args, `kit://${reference}`, `${folder}/model`] },
+];
+const WAYS: Way[] = [
+  {
+    name: "kit unpack (unverified)",
+    commands: (reference, flags, folder) => [
+      { command: kit, args: ["version"] },
+      { command: kit, args: ["unpack", reference, flags, "-d", `${folder}/model`] },
+    ],
+  },
+  {
+    name: "kit pull, kit unpack",
+    commands: (reference, flags, folder) => [
+      { command: kit, args: ["version"] },
+      { command: kit, args: ["pull", reference, flags] },
+      { command: kit, args: ["unpack", reference, "-d", `${folder}/model`] },
+    ],
+  },
+  { name: "ours, verified", commands: ours },
+  { name: "ours, direct", commands: ours, env: { KIT_TRANSFER: "direct" } },
+];
+
 const folder = await Deno.makeTempDir({ prefix: "bench-" });
+const rows: Row[] = [];
 try {
-  await using registry = await startRegistry({ binary });
-  await Deno.mkdir(`${folder}/pack`);
-  await Deno.writeFile(`${folder}/pack/model.bin`, MODEL);
-  await Deno.writeTextFile(
-    `${folder}/pack/Kitfile`,
-    'manifestVersion: "1.0.0"\nmodel: {path: model.bin}\n',
+  const { cert, key, ca } = await makeCertificate();
+  const tls = { cert: `${folder}/cert.pem`, key: `${folder}/key.pem` };
+  const caFile = `${folder}/ca.pem`;
+  await Promise.all(
+    [[tls.cert, cert], [tls.key, key], [caFile, ca]].map(([path, text]) =>
+      Deno.writeTextFile(path, text)
+    ),
   );
-  const reference = `${registry.host}/bench/start:v1`;
-  await packAndPush(kit, { folder: `${folder}/pack`, reference, plainHttp: true });
-  const env = {
-    PATH: Deno.env.get("PATH") ?? "",
-    HOME: folder,
-    KITOPS_HOME: `${folder}/kit`,
-    KIT_BIN: kit,
-    KIT_UNPACK_FLAGS: "--plain-http",
-    DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-  };
-  await Deno.mkdir(env.KITOPS_HOME);
-  // As our program does for itself: a release of kit asks for updates on every command.
-  await Deno.writeTextFile(`${env.KITOPS_HOME}/disable-update-notifications`, "");
-  const program = programCommand();
-  const ways: Way[] = [
-    {
-      name: "upstream's commands: kit version, kit unpack",
-      commands: (destination) => [
-        { command: kit, args: ["version"] },
-        { command: kit, args: ["unpack", reference, "--plain-http", "-d", destination] },
-      ],
-    },
-    {
-      name: "the same kit commands as ours: version, inspect, unpack",
-      commands: (destination) => [
-        { command: kit, args: ["version"] },
-        { command: kit, args: ["inspect", "--remote", reference, "--plain-http=true"] },
-        { command: kit, args: ["unpack", reference, "--plain-http", "-d", destination] },
-      ],
-    },
-    {
-      name: `ours (${program.args.length === 0 ? "compiled" : "from source"}), direct`,
-      commands: (destination) => [
-        { ...program, args: [...program.args, `kit://${reference}`, destination] },
-      ],
-    },
-  ];
-  const results = new Map<string, Measured[]>(ways.map(({ name }) => [name, []]));
-  const again: Measured[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, way] of ways.entries()) {
-      const destination = `${folder}/dest-${index}-${round}`;
-      results.get(way.name)!.push(await measure(way.commands(destination), env));
-      if (way === ways.at(-1)) again.push(await measure(way.commands(destination), env));
-    }
+  await using plain = await startRegistry({ binary, root: `${folder}/registry` });
+  await using encrypted = await startRegistry({ binary, root: `${folder}/registry`, tls });
+  await using limited = await startLimited(plain.host);
+  if (limited === undefined) {
+    note("Without nginx the limited registry is left out: apt-get install nginx-light");
   }
-  console.log(`Start of a ModelKit of a few bytes, plain HTTP, median of ${ROUNDS}:\n`);
-  console.log("| way | time | peak memory of all processes |");
-  console.log("| --- | ---: | ---: |");
-  for (const [name, measured] of [...results, ["ours again, complete already", again] as const]) {
-    const ms = median(measured.map(({ milliseconds }) => milliseconds)).toFixed(0);
-    const mib = (median(measured.map(({ peakBytes }) => peakBytes)) / 2 ** 20).toFixed(0);
-    console.log(`| ${name} | ${ms} ms | ${mib} MiB |`);
+  const shaped = shapes(isSmoke);
+  for (const [index, shape] of [START, ...shaped].entries()) {
+    const push = {
+      kit,
+      reference: `${plain.host}/bench/shape${index}:v1`,
+      folder: `${folder}/pack`,
+    };
+    await step(`Pushing ${shape.name}`, () => pushShape(shape, push));
+  }
+  await compare(
+    `start: ${START.name}, plain HTTP`,
+    `${plain.host}/bench/shape0:v1`,
+    "--plain-http",
+    5 * rounds,
+  );
+  for (const [index, shape] of shaped.entries()) {
+    const name = `bench/shape${index + 1}:v1`;
+    await compare(`${shape.name}, plain HTTP`, `${plain.host}/${name}`, "--plain-http", rounds);
+    await compare(
+      `${shape.name}, TLS`,
+      `${encrypted.host}/${name}`,
+      `--tls-cert=${caFile}`,
+      rounds,
+    );
+    if (limited !== undefined && index === 0) {
+      await compare(
+        `${shape.name}, 50 MB/s a connection`,
+        `${limited.host}/${name}`,
+        "--plain-http",
+        rounds,
+      );
+    }
   }
 } finally {
   await Deno.remove(folder, { recursive: true });
+}
+const text =
+  `Medians of ${rounds} rounds (${
+    5 * rounds
+  } for the start), all in one run of \`deno task bench\` with the ` +
+  `${
+    program.args.length === 0 ? "compiled program" : "program from source"
+  } on Deno ${Deno.version.deno}, kit 1.15.0, ` +
+  `${navigator.hardwareConcurrency} cores, everything on one machine.\n\n${markdown(rows)}\n`;
+console.log(text);
+if (!isSmoke) {
+  await Deno.mkdir(`${ROOT}/docs`, { recursive: true });
+  await Deno.writeTextFile(
+    `${ROOT}/docs/bench.md`,
+    `# Benchmark\n\n${text}\n![Times](bench.svg)\n`,
+  );
+  await Deno.writeTextFile(`${ROOT}/docs/bench.svg`, plot(rows));
+}
+
+/** All ways in one situation, taking turns. */
+async function compare(
+  situation: string,
+  reference: string,
+  flags: string,
+  times: number,
+): Promise<void> {
+  const own = WAYS.map(({ name }): Row => ({ situation, way: name, runs: [] }));
+  rows.push(...own);
+  await step(situation, async () => {
+    for (let round = 0; round < times; round++) {
+      for (const [index, way] of WAYS.entries()) {
+        const scratch = await Deno.makeTempDir({ dir: folder, prefix: "run-" });
+        // As the program does for itself: a release of kit looks for updates on every command.
+        await Deno.writeTextFile(`${scratch}/disable-update-notifications`, "");
+        const env = {
+          PATH: Deno.env.get("PATH") ?? "",
+          HOME: scratch,
+          KITOPS_HOME: scratch,
+          KIT_BIN: kit,
+          KIT_UNPACK_FLAGS: flags,
+          DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+          ...way.env,
+        };
+        own[index].runs.push(
+          await measure(way.commands(reference, flags, scratch), { env, folder: scratch }),
+        );
+        await Deno.remove(scratch, { recursive: true });
+      }
+    }
+  });
 }

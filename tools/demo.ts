@@ -4,7 +4,7 @@ import { type Flower, type Model, predict, writeModelKit } from "./demo/iris.ts"
 import { describeTree, filesOf } from "./demo/tree.ts";
 import { packAndPush } from "./kit.ts";
 import { programCommand, ROOT } from "./program.ts";
-import { type Registry, startRegistry } from "./registry.ts";
+import { blobPath, type Registry, startRegistry } from "./registry.ts";
 import { note, step } from "./steps.ts";
 
 /** What the steps share. */
@@ -67,6 +67,15 @@ const STEPS: Step[] = [
     await initialise(scene, { tag: "v1", folder: "foreign", code: 7 });
     expect(await Deno.readTextFile(`${scene.folder}/foreign/README.md`), "mine", "the file");
     return "refused with exit code 7, and the file is untouched";
+  }],
+  ["Initialise a folder when one byte in the registry's storage has changed", async (scene) => {
+    const layer = (await layersOf(scene.registry))[0].digest;
+    const blob = await Deno.readFile(blobPath(scene.registry, layer));
+    blob[blob.length >> 1] ^= 1;
+    await Deno.writeFile(blobPath(scene.registry, layer), blob);
+    await initialise(scene, { tag: "v1", folder: "corrupt", code: 6 });
+    expect((await filesOf(`${scene.folder}/corrupt`)).size, 0, "the number of files there");
+    return "refused with exit code 6, and nothing of it is visible";
   }],
 ];
 
@@ -138,12 +147,16 @@ async function initialise(scene: Scene, { tag, folder, code = 0 }: Run): Promise
 
 /** How often the registry has sent one of the ModelKit's layers. Asking for its Kitfile is no download. */
 async function layersServed(registry: Registry): Promise<number> {
+  const layers = await layersOf(registry);
+  const requests = registry.log().match(/"GET \S+\/blobs\/\S+ HTTP/g) ?? [];
+  return requests.filter((request) => layers.some(({ digest }) => request.includes(digest))).length;
+}
+
+async function layersOf(registry: Registry): Promise<{ digest: string }[]> {
   const response = await fetch(`http://${registry.host}/v2/demo/iris/manifests/v1`, {
     headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
   });
-  const { layers } = await response.json() as { layers: { digest: string }[] };
-  const requests = registry.log().match(/"GET \S+\/blobs\/\S+ HTTP/g) ?? [];
-  return requests.filter((request) => layers.some(({ digest }) => request.includes(digest))).length;
+  return (await response.json()).layers;
 }
 
 function expect(is: unknown, wanted: unknown, what: string): void {

@@ -41,6 +41,8 @@ if (!Object.hasOwn(TASKS, task)) {
   Deno.exit(2);
 }
 Deno.env.set("STD_SOURCE", await decideSource());
+// Since 2.8 Deno looks for leaks in tests only when it is asked to.
+for (const kind of ["OPS", "RESOURCES"]) Deno.env.set(`DENO_TEST_SANITIZE_${kind}`, "1");
 for (const command of TASKS[task](args)) {
   if (task === "ok" || task === "check") console.error(`\n$ deno ${command[0]}`);
   const code = await runDeno(command, task === "run" ? Deno.env.get("INIT_CWD") : ROOT);

@@ -3,7 +3,7 @@ import { Failure } from "../errors.ts";
 import { readBody } from "../http.ts";
 import { Secret } from "../secret.ts";
 import type { Challenge } from "./challenge.ts";
-import { statusFailure } from "./status.ts";
+import { networkFailure, statusFailure } from "./status.ts";
 
 /** A token's answer is small; a longer one is none. */
 const MAX_TOKEN_BYTES = 256 * 1024;
@@ -40,10 +40,14 @@ export class Authorization {
     this.#now = options.now ?? Date.now;
   }
 
-  /** The header's value, or `undefined` as long as nothing was asked for. */
-  async header(): Promise<Secret | undefined> {
+  /**
+   * The header's value, or `undefined` as long as nothing was asked for.
+   *
+   * @param signal ends what must be asked for it
+   */
+  async header(signal: AbortSignal): Promise<Secret | undefined> {
     if (this.#now() >= this.#renewAt && this.#challenge !== undefined) {
-      await this.#renew([this.#challenge]);
+      await this.#renew([this.#challenge], signal);
     }
     return this.#header;
   }
@@ -54,22 +58,26 @@ export class Authorization {
    * @param sent the header that was refused: if it has been renewed meanwhile, nothing needs to be asked
    * @returns whether another try makes sense
    */
-  async answer(challenges: Challenge[], sent: Secret | undefined): Promise<boolean> {
+  async answer(
+    challenges: Challenge[],
+    sent: Secret | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     if (sent !== this.#header) return true;
-    await this.#renew(challenges);
+    await this.#renew(challenges, signal);
     return this.#header !== undefined;
   }
 
-  async #renew(challenges: Challenge[]): Promise<void> {
-    this.#pending ??= this.#ask(challenges).finally(() => this.#pending = undefined);
+  async #renew(challenges: Challenge[], signal: AbortSignal): Promise<void> {
+    this.#pending ??= this.#ask(challenges, signal).finally(() => this.#pending = undefined);
     await this.#pending;
   }
 
-  async #ask(challenges: Challenge[]): Promise<void> {
+  async #ask(challenges: Challenge[], signal: AbortSignal): Promise<void> {
     const credentials = await this.#options.credentials();
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer !== undefined) {
-      const { token, life } = await this.#token(bearer.parameters, credentials);
+      const { token, life } = await this.#token(bearer.parameters, credentials, signal);
       this.#challenge = bearer;
       this.#header = new Secret(`Bearer ${token}`);
       this.#renewAt = this.#now() + life * 1000 * (1 - RENEWAL_SHARE);
@@ -88,6 +96,7 @@ export class Authorization {
   async #token(
     { realm, service, scope }: Record<string, string>,
     credentials: Credentials | undefined,
+    signal: AbortSignal,
   ): Promise<{ token: string; life: number }> {
     const { host, repository, plainHttp, fetch } = this.#options;
     const url = URL.parse(realm ?? "");
@@ -98,7 +107,7 @@ export class Authorization {
     }
     const scopes = scope ?? `repository:${repository}:pull`;
     const isRefresh = credentials !== undefined && credentials.username === "";
-    let init: RequestInit = { redirect: "error" };
+    let init: RequestInit = { redirect: "error", signal };
     if (isRefresh) {
       const form = {
         grant_type: "refresh_token",
@@ -112,11 +121,18 @@ export class Authorization {
       for (const one of scopes.split(" ")) url.searchParams.append("scope", one);
       if (credentials !== undefined) init.headers = { Authorization: basicHeader(credentials) };
     }
-    const response = await fetch(url.href, init);
-    if (!response.ok) throw await statusFailure(response, `get a token for "${host}"`, host);
-    const { token, access_token, expires_in } = parseObject(
-      await readBody(response, MAX_TOKEN_BYTES),
-    );
+    const purpose = `get a token for "${host}"`;
+    let bytes: Uint8Array;
+    try {
+      const response = await fetch(url.href, init);
+      if (!response.ok) throw await statusFailure(response, purpose, host);
+      bytes = await readBody(response, MAX_TOKEN_BYTES);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof RangeError)) throw networkFailure(error, purpose, host);
+      throw new Failure("auth", `Cannot ${purpose}: the answer is too long`, { host });
+    }
+    const { token, access_token, expires_in } = parseObject(bytes);
     const value = typeof token === "string" && token !== "" ? token : access_token;
     if (typeof value !== "string" || !/^[\x21-\x7e]+$/.test(value)) {
       throw new Failure("auth", `Cannot get a token for "${host}": the answer has none`, { host });

@@ -28,7 +28,9 @@ export function parseChallenges(header: string): Challenge[] {
     } else if (scheme !== null) {
       challenges.push({ scheme: scheme[1].toLowerCase(), parameters: {} });
     }
-    rest = rest.slice((parameter ?? scheme)?.[0].length ?? 1);
+    // To its end, and not by single characters: each of them could begin a search through all of the rest.
+    const malformed = /^[^\s,]+/.exec(rest);
+    rest = rest.slice((parameter ?? scheme ?? malformed)?.[0].length);
   }
   return challenges;
 }

@@ -30,7 +30,7 @@ export interface RegistryRequest {
 /** An answer, and where it came from after redirects. */
 export interface RegistryAnswer {
   response: Response;
-  /** The redirect's target, if there was one: it may be asked directly for a while. */
+  /** The target of a redirect to somewhere else, if there was one: it may be asked directly for a while. */
   location?: string;
 }
 
@@ -62,16 +62,16 @@ export class RegistryClient {
    */
   async request(request: RegistryRequest): Promise<RegistryAnswer> {
     const url = `${this.#origin}/v2/${request.repository}/${request.path}`;
-    const authorization = this.#authorizationFor(request);
+    const authorization = this.#authorizationFor(request.repository);
     for (let attempt = 1;; attempt++) {
-      const header = await authorization.header();
+      const header = await authorization.header(request.signal);
       const answer = await this.#follow(url, header, request);
       const { response } = answer;
       if (response.ok) return answer;
       if (response.status === 401 && answer.location === undefined && attempt <= 2) {
         const challenges = parseChallenges(response.headers.get("WWW-Authenticate") ?? "");
         await response.body?.cancel();
-        if (await authorization.answer(challenges, header)) continue;
+        if (await authorization.answer(challenges, header, request.signal)) continue;
         throw new Failure(
           "auth",
           `Cannot ${request.purpose}: the registry answered 401 (unauthorized)`,
@@ -93,7 +93,7 @@ export class RegistryClient {
     return await this.#send(location, request, undefined);
   }
 
-  #authorizationFor({ repository, signal, purpose }: RegistryRequest): Authorization {
+  #authorizationFor(repository: string): Authorization {
     const known = this.#authorizations.get(repository);
     if (known !== undefined) return known;
     const { host, plainHttp, fetch, credentialsFor } = this.#options;
@@ -102,14 +102,7 @@ export class RegistryClient {
       repository,
       plainHttp,
       credentials: () => credentialsFor(repository),
-      fetch: async (url, init) => {
-        try {
-          return await fetch(url, { ...init, signal });
-        } catch (error) {
-          signal.throwIfAborted();
-          throw networkFailure(error, purpose, host);
-        }
-      },
+      fetch,
     });
     this.#authorizations.set(repository, authorization);
     return authorization;
@@ -127,7 +120,7 @@ export class RegistryClient {
       const response = await this.#send(url, request, isRegistry ? header : undefined);
       const location = response.headers.get("Location");
       if (![301, 302, 303, 307, 308].includes(response.status) || location === null) {
-        return { response, location: url === first ? undefined : url };
+        return { response, location: isRegistry ? undefined : url };
       }
       await response.body?.cancel();
       url = refuseRedirect(url, location, this.host);

@@ -33,13 +33,13 @@ export function refuseRedirect(from: string, location: string, host: string): st
 
 // A URL's hostname is already in canonical form: 0x7f.1 arrives as 127.0.0.1.
 function isLoopback(hostname: string): boolean {
-  return /^127\./.test(hostname) || /^\[(::1|::ffff:7f..?:.*|::)\]$/.test(hostname) ||
-    hostname === "0.0.0.0" ||
-    hostname === "localhost" || hostname.endsWith(".localhost");
+  return /^127\./.test(hostname) || hostname === "0.0.0.0" ||
+    /^\[(::1|::|::ffff:7f..?:.*|::ffff:0:0)\]$/.test(hostname) ||
+    /(^|\.)localhost\.?$/.test(hostname);
 }
 
-/** 169.254.0.0/16 and fe80::/10: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html */
+/** 169.254.0.0/16, fe80::/10 and AWS's fd00:ec2::/32: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html */
 function isLinkLocal(hostname: string): boolean {
   return /^169\.254\./.test(hostname) ||
-    /^\[(fe[89ab].*|fd00:ec2::254|::ffff:a9fe:.*)\]$/.test(hostname);
+    /^\[(fe[89ab].:.*|fd00:ec2:.*|(::ffff|64:ff9b:):a9fe:.*)\]$/.test(hostname);
 }

@@ -22,6 +22,7 @@ export class StallGuard implements Disposable {
     if (parent.aborted) this.#abort();
     this.#timer = setInterval(() => {
       if (this.#isPaused || performance.now() - this.#last < this.#limit) return;
+      clearInterval(this.#timer);
       this.#stall = new Failure("timeout", `Cannot ${purpose}: no byte for ${limit / 1000} s`, {
         hint: "Check the network to the registry, or raise KIT_STALL_TIMEOUT",
       });

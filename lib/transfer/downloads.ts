@@ -185,8 +185,9 @@ export class Downloads {
       }),
       full: (buffer) => {
         this.#options.concurrency.succeeded(lengthOf(blob, index));
+        const done = index++;
         if (!this.#jobs.includes(job)) return this.#release(buffer);
-        job.ready.set(index++, buffer);
+        job.ready.set(done, buffer);
         job.wake?.();
       },
       abandon: (buffer) => this.#release(buffer),
@@ -242,6 +243,9 @@ export class Downloads {
         for await (const chunk of await blob.stream(guard)) {
           const skipped = Math.min(chunk.byteLength, Math.max(0, delivery.bytes - position));
           position += chunk.byteLength;
+          if (position > blob.size) throw new TypeError("the answer is longer than the blob");
+          // A slow reader is no stall of the network.
+          guard.pause();
           if (skipped < chunk.byteLength) await delivery.take(chunk.subarray(skipped));
           guard.touch();
         }

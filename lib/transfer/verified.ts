@@ -16,7 +16,7 @@ import { explainingRefusal } from "./refusal.ts";
 /** Bytes of buffers for ranges: with what the runtime takes it keeps a pod below 112 MiB. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
 /** Longer than the longest wait between two attempts. */
-const KIT_PATIENCE_MS = 30_000;
+const PATIENCE_MS = 30_000;
 const KITFILE_MEDIA_TYPE = "application/vnd.kitops.modelkit.config.v1+json";
 /** What Deno's TLS says of a certificate that is its own authority. */
 const SELF_SIGNED_REGEXP = /CaUsedAsEndEntity/;
@@ -94,7 +94,7 @@ export class VerifiedTransfer implements Transfer {
           words: [...flags.local, "--plain-http", `--proxy=${gateway.proxy}`],
           progress: () => stats.bytes + stats.retries,
           // Stalls of the network are the gateway's, which tries again; this is for a kit that hangs itself.
-          patience: KIT_PATIENCE_MS + 2 * config.stallTimeout,
+          patience: PATIENCE_MS + 2 * config.stallTimeout,
         });
       } catch (error) {
         signal.throwIfAborted();

@@ -337,7 +337,13 @@ Deno.test("one transient answer of each service does not matter", async () => {
   assert.deepEqual([server.sts.length, server.ecr.length], [2, 2]);
 });
 
-Deno.test("a service that never answers is given up in time, as unavailable", async () => {
+// Without the sanitizers, and last in the file: the SDK's timers go on, they cannot be cancelled.
+const UNSANITIZED = { sanitizeOps: false, sanitizeResources: false };
+
+Deno.test({
+  name: "a service that never answers is given up in time, as unavailable",
+  ...UNSANITIZED,
+}, async () => {
   assert.ok(LIMITS.request <= 10_000 && LIMITS.total < 15_000);
   const silence = Promise.withResolvers<Response>();
   await using server = serveAws({ sts: () => silence.promise });
@@ -364,7 +370,10 @@ Deno.test("a service that never answers is given up in time, as unavailable", as
   }
 });
 
-Deno.test("the end of the run ends a sign-in at once, with the run's own reason", async () => {
+Deno.test({
+  name: "the end of the run ends a sign-in at once, with the run's own reason",
+  ...UNSANITIZED,
+}, async () => {
   const silence = Promise.withResolvers<Response>();
   await using server = serveAws({ ecr: () => silence.promise });
   const run = new AbortController();
@@ -386,27 +395,24 @@ Deno.test("the end of the run ends a sign-in at once, with the run's own reason"
   }
 });
 
-// The last test of the file, and without the sanitizers: the SDK's timer goes on, it cannot be cancelled.
-const waiting = {
-  name: "the end of the run ends a wait between two attempts",
-  sanitizeOps: false,
-  sanitizeResources: false,
-};
-Deno.test(waiting, async () => {
-  const run = new AbortController();
-  const reason = new Error("SIGTERM");
-  await using server = serveAws({
-    ecr: () => {
-      setTimeout(() => run.abort(reason), 50);
-      return new Response("{}", { status: 503, headers: { "retry-after": "4" } });
-    },
-  });
-  const environment = { ...server.environment, ...KEYS };
-  const context = testContext({ environment, fetch, signal: run.signal });
-  const before = performance.now();
-  await assert.rejects(credentialsFor(SCOPE, context), reason);
-  assert.ok(performance.now() - before < 2000);
-});
+Deno.test(
+  { name: "the end of the run ends a wait between two attempts", ...UNSANITIZED },
+  async () => {
+    const run = new AbortController();
+    const reason = new Error("SIGTERM");
+    await using server = serveAws({
+      ecr: () => {
+        setTimeout(() => run.abort(reason), 50);
+        return new Response("{}", { status: 503, headers: { "retry-after": "4" } });
+      },
+    });
+    const environment = { ...server.environment, ...KEYS };
+    const context = testContext({ environment, fetch, signal: run.signal });
+    const before = performance.now();
+    await assert.rejects(credentialsFor(SCOPE, context), reason);
+    assert.ok(performance.now() - before < 2000);
+  },
+);
 
 /** Where nobody listens any more. */
 function closedAddress(): string {

@@ -1,19 +1,33 @@
-/** What one run cost. */
+import { folderBytes } from "../../lib/progress.ts";
+
+/** What one run cost, of all its processes together. */
 export interface Measured {
-  milliseconds: number;
-  /** Peak resident memory, in bytes, of all processes that were alive at the same time. */
+  seconds: number;
+  cpuSeconds: number;
+  /** Peak resident memory, in bytes, of what was alive at the same time. */
   peakBytes: number;
+  /** Most bytes in files below the run's folder. */
+  diskBytes: number;
 }
 
-/** How often memory is looked at. The peak of a process itself comes from the kernel and is exact. */
-const SAMPLE_MS = 5;
+export interface Command {
+  command: string;
+  args: string[];
+}
 
-/** Runs commands one after the other; each must succeed. */
+const MEMORY_EVERY_MS = 5;
+const DISK_EVERY_MS = 100;
+/** The kernel's unit of CPU time in /proc, on every Linux that Deno runs on. */
+const TICKS_A_SECOND = 100;
+
+/** Runs commands one after the other, each must succeed. Linux only. `folder` is where they write. */
 export async function measure(
-  commands: { command: string; args: string[] }[],
-  env: Record<string, string>,
+  commands: Command[],
+  { env, folder }: { env: Record<string, string>; folder: string },
 ): Promise<Measured> {
   let peakBytes = 0;
+  let diskBytes = 0;
+  const cpuBefore = childrenCpuSeconds();
   const started = performance.now();
   for (const { command, args } of commands) {
     const child = new Deno.Command(command, {
@@ -24,16 +38,22 @@ export async function measure(
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const timer = setInterval(() => {
-      peakBytes = Math.max(peakBytes, residentBytes(child.pid));
-    }, SAMPLE_MS);
+    const memory = setInterval(
+      () => peakBytes = Math.max(peakBytes, residentBytes(child.pid)),
+      MEMORY_EVERY_MS,
+    );
+    const disk = setInterval(
+      async () => diskBytes = Math.max(diskBytes, await folderBytes(folder)),
+      DISK_EVERY_MS,
+    );
     const { success, stderr } = await child.output();
-    clearInterval(timer);
-    if (!success) {
-      throw new Error(`Cannot measure ${command}: ${new TextDecoder().decode(stderr)}`);
-    }
+    clearInterval(memory);
+    clearInterval(disk);
+    if (!success) throw new Error(`Cannot measure ${command}: ${new TextDecoder().decode(stderr)}`);
   }
-  return { milliseconds: performance.now() - started, peakBytes };
+  const seconds = (performance.now() - started) / 1000;
+  diskBytes = Math.max(diskBytes, await folderBytes(folder));
+  return { seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore, peakBytes, diskBytes };
 }
 
 export function median(values: number[]): number {
@@ -42,14 +62,25 @@ export function median(values: number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Resident memory now, of a process and all below it. Linux only. */
+/** CPU time of all children that have ended, with theirs: proc(5), cutime and cstime. */
+function childrenCpuSeconds(): number {
+  const stat = Deno.readTextFileSync("/proc/self/stat");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_A_SECOND;
+}
+
+/** Resident memory now, of a process and all below it. */
 function residentBytes(pid: number): number {
   try {
     const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
-    const own = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
-    return children.trim().split(" ").filter(Boolean)
-      .reduce((sum, child) => sum + residentBytes(Number(child)), own);
+    let bytes = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
+    for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
+      const children = Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`);
+      for (const child of children.split(" ").filter(Boolean)) {
+        bytes += residentBytes(Number(child));
+      }
+    }
+    return bytes;
   } catch {
     return 0;
   }

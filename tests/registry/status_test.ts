@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { Failure } from "../../lib/errors.ts";
+import { networkFailure, statusFailure } from "../../lib/registry/status.ts";
+import { Secret } from "../../lib/secret.ts";
+
+const STATUSES: [status: number, outcome: string, transient: boolean][] = [
+  [400, "unavailable", false],
+  [401, "auth", false],
+  [403, "auth", false],
+  [404, "not found", false],
+  [405, "unavailable", false],
+  [408, "unavailable", true],
+  [410, "unavailable", false],
+  [416, "integrity", false],
+  [418, "unavailable", false],
+  [429, "unavailable", true],
+  [500, "unavailable", true],
+  [502, "unavailable", true],
+  [503, "unavailable", true],
+  [504, "unavailable", true],
+  [599, "unavailable", true],
+];
+
+const failureFor = (response: Response) => statusFailure(response, "read it", "ghcr.io");
+
+for (const [status, outcome, transient] of STATUSES) {
+  Deno.test(`status ${status}: ${outcome}, ${transient ? "tried again" : "final"}`, async () => {
+    const failure = await failureFor(new Response("", { status }));
+    assert.deepEqual(
+      [failure.outcome, failure.transient, failure.host, failure.retryAfter],
+      [outcome, transient, "ghcr.io", undefined],
+    );
+    assert.match(failure.message, /^Cannot read it: /);
+    assert.ok((failure.hint ?? "") !== "");
+  });
+}
+
+const date = (ms: number) => new Date(Date.now() + ms).toUTCString();
+const RETRY_AFTER: [name: string, value: string, least: number | undefined, most?: number][] = [
+  ["no time", "0", 0, 0],
+  ["seconds", "7", 7000, 7000],
+  ["more seconds than are waited", "121", 120_000, 120_000],
+  ["an absurd number of seconds", "9".repeat(400), undefined],
+  ["a date", date(60_000), 57_000, 60_000],
+  ["a date that has passed", "Wed, 21 Oct 2015 07:28:00 GMT", 0, 0],
+  ["a date far away", date(3_600_000), 120_000, 120_000],
+  ["words", "soon", undefined],
+  ["nothing", "", undefined],
+];
+
+for (const [name, value, least, most] of RETRY_AFTER) {
+  Deno.test(`Retry-After with ${name}`, async () => {
+    const response = new Response("", { status: 429, headers: { "Retry-After": value } });
+    const { retryAfter } = await failureFor(response);
+    if (least === undefined) return assert.equal(retryAfter, undefined);
+    assert.ok(retryAfter !== undefined && retryAfter >= least && retryAfter <= most!);
+  });
+}
+
+const error = (message: string) => JSON.stringify({ errors: [{ code: "DENIED", message }] });
+const BODIES: [name: string, body: BodyInit, detail: string][] = [
+  ["the registry's own words", error("not yours"), " (DENIED: not yours)"],
+  [
+    "several errors",
+    JSON.stringify({ errors: [{ code: "A", message: "b" }, { code: "C", message: "d" }] }),
+    " (A: b; C: d)",
+  ],
+  ["HTML", "<html>", ""],
+  ["JSON of another shape", "[]", ""],
+  ["errors that are null", '{"errors":[null]}', ""],
+  ["nothing", "", ""],
+  ["more than is read", error("x".repeat(70_000)), ""],
+  ["long words, cut", error("y".repeat(1000)), ` (DENIED: ${"y".repeat(292)})`],
+];
+
+for (const [name, body, detail] of BODIES) {
+  Deno.test(`an error's body: ${name}`, async () => {
+    const { message } = await failureFor(new Response(body, { status: 403 }));
+    assert.equal(message, `Cannot read it: the registry answered 403${detail}`);
+  });
+}
+
+Deno.test("an error's body that breaks counts as none", async () => {
+  const body = new ReadableStream({ pull: (controller) => controller.error(new Error("cut")) });
+  const failure = await failureFor(new Response(body, { status: 503 }));
+  assert.equal(failure.message, "Cannot read it: the registry answered 503");
+});
+
+Deno.test("an error's body with a secret in it: the message has none", async () => {
+  const secret = new Secret("hunter2-of-status-test");
+  const { message } = await failureFor(
+    new Response(error(`wrong: ${secret.reveal()}, https://u:p4ss@h.test/?sig=1`), { status: 403 }),
+  );
+  assert.ok(!message.includes(secret.reveal()));
+  assert.ok(!/p4ss|sig=1/.test(message), message);
+});
+
+const NETWORK: [name: string, error: unknown, transient: boolean, says: RegExp, hint: RegExp][] = [
+  [
+    "refused",
+    new TypeError(
+      "error sending request for url (https://ghcr.io/?sig=1): client error (Connect): tcp connect error: Connection refused (os error 111)",
+    ),
+    true,
+    /^Cannot read it: Connection refused$/,
+    /network/,
+  ],
+  [
+    "refused, as Deno 2.9 says it",
+    new TypeError("fetch failed", {
+      cause: new Error("client error (Connect): tcp connect error: Connection refused"),
+    }),
+    true,
+    /^Cannot read it: Connection refused$/,
+    /network/,
+  ],
+  [
+    "an unknown name",
+    new TypeError("client error (Connect): dns error: failed to lookup address"),
+    true,
+    /dns error/,
+    /DNS/,
+  ],
+  [
+    "an unknown authority",
+    new TypeError("client error (Connect): invalid peer certificate: UnknownIssuer"),
+    false,
+    /UnknownIssuer/,
+    /KIT_CA_BUNDLE/,
+  ],
+  [
+    "plain HTTP where TLS was expected",
+    new TypeError("client error (Connect): received corrupt message of type InvalidContentType"),
+    false,
+    /does not speak TLS/,
+    /--plain-http/,
+  ],
+  ["broken off", new TypeError("error reading a body from connection"), true, /body/, /network/],
+  ["what is no error", "text", true, /text/, /network/],
+];
+
+for (const [name, thrown, transient, says, hint] of NETWORK) {
+  Deno.test(`the network: ${name} is unavailable, ${transient ? "tried again" : "final"}`, () => {
+    const failure = networkFailure(thrown, "read it", "ghcr.io");
+    assert.ok(failure instanceof Failure);
+    assert.deepEqual(
+      [failure.outcome, failure.transient, failure.host, failure.cause],
+      ["unavailable", transient, "ghcr.io", thrown],
+    );
+    assert.match(failure.message, says);
+    assert.match(failure.hint ?? "", hint);
+    assert.ok(!failure.message.includes("sig="));
+  });
+}
+
+Deno.test("the network: a failure that is typed already stays as it is", () => {
+  const failure = new Failure("timeout", "Cannot wait");
+  assert.equal(networkFailure(failure, "read it", "ghcr.io"), failure);
+});
