@@ -127,12 +127,20 @@ export function readConfig(args: string[], variables: Record<string, string>): R
     ),
     terminationLog: environment.KIT_TERMINATION_LOG,
     environment,
-    warnings: unknownVariables(environment).map(({ name, nearest }) =>
-      `Unknown setting "${name}" has no effect: did you mean ${nearest}?`
-    ),
+    warnings: warningsFor(environment),
   };
   if (mistakes.length > 0 && action === "run") throw usage(mistakes);
   return Object.freeze(config);
+}
+
+function warningsFor(environment: Record<string, string>): string[] {
+  const unknown = unknownVariables(environment).map(({ name, nearest }) =>
+    `Unknown setting "${name}" has no effect: did you mean ${nearest}?`
+  );
+  // Upstream's switch for Google's registries: without a word its users would only see a 401.
+  const google =
+    "GCP_WIF has no effect yet: use KIT_DOCKER_CONFIG_JSON or KIT_USER for Google's registries";
+  return environment.GCP_WIF === "true" ? [...unknown, google] : unknown;
 }
 
 function usage(mistakes: string[]): Failure {

@@ -106,7 +106,7 @@ function pair([name, value]: [string, string | number | boolean]): string {
 }
 
 /** A registry or a file name must not be able to forge a line or to steer a terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
     return "\\u" + character.charCodeAt(0).toString(16).padStart(4, "0");

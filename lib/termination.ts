@@ -1,4 +1,5 @@
 import { type Failure, OUTCOMES } from "./errors.ts";
+import { printable } from "./log.ts";
 import { redact } from "./redact.ts";
 
 /** Kubernetes cuts a longer message: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/ */
@@ -43,7 +44,7 @@ export function terminationMessage(report: Report): string {
     host: short(failure?.host),
     hint: short(failure?.hint),
   };
-  return `${cut(sentenceOf(report).replaceAll(/\s+/g, " "), MAX_SENTENCE)}\n${
+  return `${cut(printable(sentenceOf(report).replaceAll(/\s+/g, " ")), MAX_SENTENCE)}\n${
     JSON.stringify(fields)
   }\n`;
 }

@@ -242,3 +242,8 @@ Deno.test("config: it cannot be changed, and shows no secret", () => {
   const { environment: _, ...rest } = config;
   assert.doesNotMatch(Deno.inspect(rest) + JSON.stringify(rest), /secret-/);
 });
+
+Deno.test("config: upstream's switch for Google is a warning, as long as it has no effect", () => {
+  assert.match(readConfig(PAIR, { GCP_WIF: "true" }).warnings.join(), /GCP_WIF has no effect yet/);
+  assert.deepEqual(readConfig(PAIR, { GCP_WIF: "false" }).warnings, []);
+});

@@ -58,6 +58,13 @@ Deno.test("retry: jitter is full, from nothing to the whole wait", async () => {
   assert.deepEqual(world.waits, [0, 500, 500]);
 });
 
+Deno.test("retry: what the other side asks to wait is added", async () => {
+  const error = new Failure("unavailable", "Too many requests", { retryAfter: 7000 });
+  const { world, result } = flaky([error]);
+  await result;
+  assert.deepEqual(world.waits, [7500]);
+});
+
 Deno.test("retry: the last attempt's error counts", async () => {
   const { world, result } = flaky([transient("one"), transient("two"), transient("three")], {
     attempts: 3,

@@ -98,14 +98,12 @@ try {
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
-const text =
-  `Medians of ${rounds} rounds (${
-    5 * rounds
-  } for the start), all in one run of \`deno task bench\` with the ` +
-  `${
-    program.args.length === 0 ? "compiled program" : "program from source"
-  } on Deno ${Deno.version.deno}, kit 1.15.0, ` +
-  `${navigator.hardwareConcurrency} cores, everything on one machine.\n\n${markdown(rows)}\n`;
+const subject = program.args.length === 0
+  ? "the compiled program"
+  : `the program from source (Deno ${Deno.version.deno})`;
+const text = `Medians of ${rounds} rounds (${5 * rounds} for the start), all in one run of ` +
+  `\`deno task bench\` with ${subject} and kit 1.15.0, on ${navigator.hardwareConcurrency} cores, ` +
+  `with the registry on the same machine.\n\n${markdown(rows)}\n`;
 console.log(text);
 if (!isSmoke) {
   await Deno.mkdir(`${ROOT}/docs`, { recursive: true });

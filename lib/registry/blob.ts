@@ -121,7 +121,8 @@ export class RemoteBlob {
       if (this.#location !== undefined) {
         const response = await client.requestLocation(this.#location, request);
         if (response.ok) return response;
-        if (!EXPIRED_STATUSES.includes(response.status)) {
+        const isRedirect = response.status >= 300 && response.status < 400;
+        if (!isRedirect && !EXPIRED_STATUSES.includes(response.status)) {
           throw await statusFailure(response, this.#purpose, client.host);
         }
         await response.body?.cancel();

@@ -2,6 +2,7 @@ import { Failure } from "../errors.ts";
 import { readBody } from "../http.ts";
 import type { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
+import { networkFailure } from "./status.ts";
 
 /** The specification's recommended limit: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -55,7 +56,8 @@ export async function fetchManifest(
     signal,
   });
   const bytes = await readBody(response, MAX_MANIFEST_BYTES).catch((error: unknown) => {
-    if (!(error instanceof RangeError)) throw error;
+    signal.throwIfAborted();
+    if (!(error instanceof RangeError)) throw networkFailure(error, purpose, client.host);
     throw damaged(name, "it is longer than 4 MiB", client.host);
   });
   const promised = reference.includes(":")

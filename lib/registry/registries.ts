@@ -8,6 +8,7 @@ import { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
 import { fetchManifest, type Manifest } from "./manifest.ts";
 import { StallGuard } from "./stall_guard.ts";
+import { networkFailure } from "./status.ts";
 
 /** A Kitfile as a config blob; kit itself refuses longer ones. */
 const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
@@ -78,11 +79,16 @@ export class Registries {
     let size = this.#sizes.get(digest);
     if (size === undefined) {
       const purpose = `find the blob ${digest} of "${host}/${repository}"`;
-      const { response } = await retry(
-        () =>
-          client.request({ repository, path: `blobs/${digest}`, method: "HEAD", purpose, signal }),
-        { attempts, signal, log },
-      );
+      const { response } = await retry(async () => {
+        using guard = new StallGuard(stallTimeout, signal, purpose);
+        return await client.request({
+          repository,
+          path: `blobs/${digest}`,
+          method: "HEAD",
+          purpose,
+          signal: guard.signal,
+        });
+      }, { attempts, signal, log });
       size = Number(response.headers.get("Content-Length") ?? NaN);
       if (!Number.isSafeInteger(size)) {
         throw new Failure("unavailable", `Cannot ${purpose}: it has no length`, { host });
@@ -118,7 +124,12 @@ export class Registries {
         purpose: `read the blob ${digest} of "${host}/${repository}"`,
         signal: guard.signal,
       });
-      const bytes = await readBody(response, blob.size);
+      const bytes = await readBody(response, blob.size).catch((error: unknown) => {
+        guard.signal.throwIfAborted();
+        // What is longer than the manifest says has another digest, too.
+        if (error instanceof RangeError) return new Uint8Array();
+        throw networkFailure(error, `read the blob ${digest}`, host);
+      });
       if (await digestOf(bytes, digest.split(":")[0]) === digest) return bytes;
       throw new Failure(
         "integrity",

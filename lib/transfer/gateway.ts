@@ -145,8 +145,10 @@ export class Gateway implements AsyncDisposable {
   ): Promise<void> {
     let hasBegun = false;
     const delivery = this.#options.downloads.deliver(blob, async (bytes) => {
-      if (!hasBegun) await respond.head(200, headers, blob.size);
+      const isFirst = !hasBegun;
+      // Before the head, which may fail too: what kit does not take says nothing of the blob.
       hasBegun = true;
+      if (isFirst) await respond.head(200, headers, blob.size);
       await respond.write(bytes);
     }).catch((error: unknown) => {
       this.#blobFailure ??= asFailure(error);

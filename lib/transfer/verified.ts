@@ -98,7 +98,10 @@ export class VerifiedTransfer implements Transfer {
         });
       } catch (error) {
         signal.throwIfAborted();
-        throw gateway.failure ?? error;
+        const { failure } = gateway;
+        // Before the gateway is disposed of, which waits for the blobs that are being read.
+        done.abort();
+        throw failure ?? error;
       }
       await gateway.verified();
     } catch (error) {

@@ -29,6 +29,10 @@ export function markdown(rows: Row[]): string {
   return lines.join("\n");
 }
 
+function formatTime(seconds: number): string {
+  return seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms` : `${seconds.toFixed(2)} s`;
+}
+
 const COLORS = ["#8c8c8c", "#c9a227", "#2f6fab", "#7fb3d5"];
 const BAR = { height: 16, gap: 4, group: 26, left: 250, width: 420 };
 

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { Concurrency } from "../../lib/transfer/concurrency.ts";
+
+/** A line whose whole speed, in chunks a second, depends on the number of connections. */
+function run(max: number, speed: (connections: number) => number, chunks = 2000) {
+  let now = 0;
+  const concurrency = new Concurrency(max, () => now);
+  const limits = [concurrency.limit];
+  const advance = (count: number) => {
+    for (let index = 0; index < count; index++) {
+      now += 1000 / speed(concurrency.limit);
+      concurrency.succeeded(1_000_000);
+      if (concurrency.limit !== limits.at(-1)) limits.push(concurrency.limit);
+    }
+  };
+  advance(chunks);
+  return { concurrency, limits, advance };
+}
+
+const CASES: [name: string, max: number, speed: (connections: number) => number, last: number][] = [
+  ["each connection adds as much", 32, (n) => 10 * n, 32],
+  ["more connections than four add nothing", 32, () => 40, 4],
+  ["more connections than eight add nothing", 32, (n) => 10 * Math.min(n, 8), 8],
+  ["more connections are slower", 32, (n) => 100 / n, 4],
+  ["more than eight are a little faster", 32, (n) => n <= 8 ? 10 * n : 85, 8],
+  ["only one is allowed", 1, (n) => 10 * n, 1],
+  ["only three are allowed", 3, (n) => 10 * n, 3],
+  ["ten are allowed, which is no power of two", 10, (n) => 10 * n, 10],
+];
+
+for (const [name, max, speed, last] of CASES) {
+  Deno.test(`connections: ${name}: ends with ${last}, and never more than ${max}`, () => {
+    const { limits } = run(max, speed);
+    assert.equal(limits.at(-1), last);
+    assert.ok(limits.every((limit) => limit >= 1 && limit <= max), `${limits}`);
+  });
+}
+
+Deno.test("connections: few at first, then twice as many each time", () => {
+  assert.deepEqual(run(32, (n) => 10 * n).limits, [4, 8, 16, 32]);
+});
+
+Deno.test("connections: trouble halves them, down to one, and they do not grow again", () => {
+  const { concurrency, advance } = run(32, (n) => 10 * n);
+  const limits = Array.from({ length: 7 }, () => {
+    concurrency.troubled();
+    advance(100);
+    return concurrency.limit;
+  });
+  assert.deepEqual(limits, [16, 8, 4, 2, 1, 1, 1]);
+});
+
+Deno.test("connections: a clock that stands still breaks nothing", () => {
+  const concurrency = new Concurrency(8, () => 5);
+  for (let count = 0; count < 500; count++) concurrency.succeeded(1);
+  assert.ok(concurrency.limit >= 1 && concurrency.limit <= 8);
+});
