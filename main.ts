@@ -15,6 +15,12 @@ for (const [name, outcome] of Object.entries(SIGNALS)) {
   });
 }
 
+// An error that nobody waits for must not skip the cleaning up: it ends the run like any other bug.
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  stop.abort(event.reason);
+});
+
 const encoder = new TextEncoder();
 const isTerminal = Deno.stderr.isTerminal();
 let barIsShown = false;

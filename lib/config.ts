@@ -100,6 +100,11 @@ export function readConfig(args: string[], variables: Record<string, string>): R
   );
   const pairs = action === "run" ? readPairs(words, mistakes) : [];
 
+  for (const name of Object.keys(environment).filter((name) => name.startsWith("KIT_COSIGN_"))) {
+    // To go on without the check would be worse than not to start.
+    mistakes.push(`${name} is set, but this version cannot check signatures`);
+  }
+
   const config: Config = {
     action,
     pairs,
@@ -182,19 +187,22 @@ function readPairs(words: string[], mistakes: string[]): Pair[] {
   if (words.length === 0) mistakes.push("arguments are missing: <uri> <dest> [<uri> <dest> …]");
   if (words.length % 2 === 1) {
     mistakes.push(
-      `the URI "${words.at(-1)}" has no destination: arguments are <uri> <dest> [<uri> <dest> …]`,
+      `the URI "${
+        withoutUser(words.at(-1)!)
+      }" has no destination: arguments are <uri> <dest> [<uri> <dest> …]`,
     );
   }
   const pairs: Pair[] = [];
   for (let index = 0; index + 1 < words.length; index += 2) {
     const [uri, destination] = [words[index], words[index + 1]];
+    const shown = withoutUser(uri);
     if (destination === "" || destination.includes("\0")) {
-      mistakes.push(`pair ${index / 2 + 1} ("${uri}"): the destination is empty or not a path`);
+      mistakes.push(`pair ${index / 2 + 1} ("${shown}"): the destination is empty or not a path`);
     }
     try {
       pairs.push({ uri, reference: parseReference(uri), destination });
     } catch (error) {
-      mistakes.push(`pair ${index / 2 + 1}, "${uri}" to "${destination}": ${messageOf(error)}`);
+      mistakes.push(`pair ${index / 2 + 1}, "${shown}" to "${destination}": ${messageOf(error)}`);
     }
   }
   return pairs;
@@ -223,6 +231,11 @@ function readUser(
     );
   }
   return { user, password: new Secret(password), registry: registryHost(KIT_REGISTRY) ?? hosts[0] };
+}
+
+/** A URI that is shown although it could not be parsed: a password in it by mistake must not be. */
+function withoutUser(uri: string): string {
+  return uri.replace(/^(\w+:\/\/)?[^/]*@(?=[^/]*\/)/, "$1***@");
 }
 
 /** People write the registry as a URL too: only its host counts. */

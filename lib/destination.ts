@@ -115,6 +115,8 @@ const REMEDIES: Record<string, string> = {
 
 /** An error of the file system as a `destination` failure; anything else as it is. */
 export function destinationFailure(error: unknown, root: string): unknown {
+  // Cleaning up failed after it, which is the lesser news.
+  if (error instanceof SuppressedError) return destinationFailure(error.suppressed, root);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (error instanceof Failure || !/^E[A-Z0-9]+$/.test(code)) return error;
   // Deno adds the number and the call to the system's words.

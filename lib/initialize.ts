@@ -49,6 +49,14 @@ export interface Result {
  * @throws {Failure} with nothing half-done left behind
  */
 export async function initialize(pair: Pair, context: Context): Promise<Result> {
+  try {
+    return await initializeLocked(pair, context);
+  } catch (error) {
+    throw destinationFailure(error, pair.destination);
+  }
+}
+
+async function initializeLocked(pair: Pair, context: Context): Promise<Result> {
   const { config, log, signal } = context;
   const { uri, reference } = pair;
   const filters = config.flags.selection;
@@ -124,21 +132,18 @@ async function fill(job: Job, context: Context): Promise<Result> {
     await transfer.unpack({ reference, modelkit, tree, progress });
   }
   signal.throwIfAborted();
-  try {
-    const published = await publish(destination, {
-      ...place,
-      tree,
-      digest,
-      filters: flags.selection,
-      version: context.version,
-      started,
-      now: context.now,
-    });
-    await showKitfile(destination.root, published, log);
-    return { digest, bytes: bytesOf(published), cost: transfer.cost() };
-  } catch (error) {
-    throw destinationFailure(error, destination.root);
-  }
+  const published = await publish(destination, {
+    ...place,
+    tree,
+    digest,
+    filters: flags.selection,
+    version: context.version,
+    started,
+    now: context.now,
+    signal,
+  });
+  await showKitfile(destination.root, published, log);
+  return { digest, bytes: bytesOf(published), cost: transfer.cost() };
 }
 
 /** The URIs of all pairs whose destination is this folder, however it is spelled. */

@@ -13,9 +13,9 @@ const LOCK_PATIENCE_MS = 50;
  */
 export class PrivateFolder implements AsyncDisposable {
   readonly path: string;
-  readonly #lock: Deno.FsFile;
+  readonly #lock: Deno.FsFile | undefined;
 
-  private constructor(path: string, lock: Deno.FsFile) {
+  private constructor(path: string, lock?: Deno.FsFile) {
     this.path = path;
     this.#lock = lock;
   }
@@ -29,21 +29,23 @@ export class PrivateFolder implements AsyncDisposable {
   ): Promise<PrivateFolder> {
     await removeLeftovers(memory).catch(() => {});
     for (;;) {
-      const path = await Deno.makeTempDir({ dir: memory, prefix: PREFIX })
-        .catch(async () => await Deno.makeTempDir({ dir: await fallback(), prefix: PREFIX }));
+      const path = await Deno.makeTempDir({ dir: memory, prefix: PREFIX }).catch(() => undefined);
+      if (path === undefined) break;
       const lock = await Deno.open(path, { read: true });
       await lock.lock(true);
       // Before the lock was taken another start may have thought it a leftover.
       if (await lstatIfPresent(path) !== undefined) return new PrivateFolder(path, lock);
       lock.close();
     }
+    // It needs no lock of its own: the destination has one, and whose it was is removed with its staging folder.
+    return new PrivateFolder(await Deno.makeTempDir({ dir: await fallback(), prefix: PREFIX }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await removeTree(this.path);
     } finally {
-      this.#lock.close();
+      this.#lock?.close();
     }
   }
 }

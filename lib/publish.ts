@@ -15,6 +15,8 @@ export interface PublishOptions {
   version: string;
   started: Date;
   now(): Date;
+  /** Stops it as long as nothing is visible; from then on finishing is the better way. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -41,10 +43,11 @@ export async function publish(destination: Destination, options: PublishOptions)
     started: options.started.toISOString(),
   };
 
-  await syncAll([
-    ...[...staged.files.keys(), ...staged.directories].map((path) => `${options.tree}/${path}`),
-    options.tree,
-  ]);
+  const written = [...staged.files.keys(), ...staged.directories].map((path) =>
+    `${options.tree}/${path}`
+  );
+  await syncAll([...written, options.tree], options.signal);
+  options.signal?.throwIfAborted();
   // A neighbour's file that -o replaces is from now on ours alone.
   const others = neighbours.map((other) => without(other, entry.files));
   await writeMarker(root, staging, {

@@ -47,6 +47,11 @@ export function parseReference(uri: string): Reference {
   if (!host.includes(".") && !host.includes(":")) {
     throw new ReferenceError("it has no registry host, as in kit://ghcr.io/org/model:tag");
   }
+  if (host.includes("@")) {
+    throw new ReferenceError(
+      "it holds a user name or a password: set KIT_USER and KIT_PASSWORD instead",
+    );
+  }
   const port = host.match(HOST_REGEXP)?.[1];
   if (!HOST_REGEXP.test(host) || Number(port ?? 1) < 1 || Number(port ?? 1) > 65535) {
     throw new ReferenceError(`"${host}" is not a host with an optional port`);

@@ -6,6 +6,7 @@ import { initialize, type Result } from "./initialize.ts";
 import { Log, type LogFormat, type LogLevel } from "./log.ts";
 import { formatBytes } from "./progress.ts";
 import { type Report, sentenceOf, terminationMessage, writeTermination } from "./termination.ts";
+import type { TransferCost } from "./transfer/mod.ts";
 import { readIdentity, readTrust } from "./trust.ts";
 
 /** What the program may use of the world around it; main.ts makes the real one. */
@@ -116,6 +117,7 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
       report.bytes = results.reduce((sum, { bytes }) => sum + bytes, 0);
       report.seconds = secondsSince(started);
     }
+    report.cost = lastCost(results);
     report.sentence = summary(config, results, secondsSince(started));
   } finally {
     clearTimeout(timer);
@@ -144,9 +146,15 @@ function summary({ pairs }: Config, results: Result[], seconds: number): string 
       pairs.map(({ destination }) => destination).join(", ")
     }`;
   if (bytes === 0) return `${what}: nothing was missing`;
-  return `${what}: ${formatBytes(bytes)} in ${seconds.toFixed(1)} s, ${
+  const speed = `${formatBytes(bytes)} in ${seconds.toFixed(1)} s, ${
     formatBytes(bytes / seconds)
   }/s`;
+  const limit = lastCost(results)?.limit;
+  return `${what}: ${speed}${limit === undefined ? "" : `, limited by ${limit}`}`;
+}
+
+function lastCost(results: Result[]): TransferCost | undefined {
+  return results.findLast(({ cost }) => cost !== undefined)?.cost;
 }
 
 /** Says how it ended, to Kubernetes and as the last line of the log. */
@@ -174,6 +182,7 @@ async function announce(report: Report, world: World, log: Log): Promise<void> {
     digest,
     bytes,
     seconds: Math.round(report.seconds * 1000) / 1000,
+    ...report.cost,
   };
   if (failure === undefined) log.info(sentenceOf(report), fields);
   else log.error(sentenceOf(report), { ...fields, retryable, host: failure.host });
@@ -181,6 +190,8 @@ async function announce(report: Report, world: World, log: Log): Promise<void> {
 
 function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
+  // Cleaning up failed after it, which is the lesser news.
+  if (error instanceof SuppressedError) return asFailure(error.suppressed);
   return new Failure("bug", `An error that was not foreseen: ${messageOf(error)}`, {
     hint: "Please report it with the stack above",
     cause: error,

@@ -1,6 +1,7 @@
 import { type Failure, OUTCOMES } from "./errors.ts";
 import { printable } from "./log.ts";
 import { redact } from "./redact.ts";
+import type { TransferCost } from "./transfer/mod.ts";
 
 /** Kubernetes cuts a longer message: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/ */
 export const MAX_MESSAGE_BYTES = 4096;
@@ -17,6 +18,8 @@ export interface Report {
   uri?: string;
   digest?: string;
   bytes?: number;
+  /** How it was fetched, for the log. */
+  cost?: TransferCost;
   seconds: number;
 }
 

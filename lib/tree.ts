@@ -28,17 +28,23 @@ export async function listTree(root: string): Promise<Tree> {
         tree.directories.push(path);
         await visit(`${path}/`);
       } else if (entry.isFile) {
-        tree.files.set(path, stateOf(await Deno.lstat(`${root}/${path}`)));
+        const info = await lstatIfPresent(`${root}/${path}`);
+        // Deno shows other bytes than UTF-8 as a replacement character, and then finds nothing of that name.
+        if (info === undefined) throw unpublishable(path, "its name is not UTF-8");
+        tree.files.set(path, stateOf(info));
       } else {
-        throw new Failure(
-          "kit",
-          `Cannot publish "${path}": kit made something that is neither a file nor a folder`,
-        );
+        throw unpublishable(path, "kit made something that is neither a file nor a folder");
       }
     }
   };
   await visit("");
   return tree;
+}
+
+function unpublishable(path: string, why: string): Failure {
+  return new Failure("kit", `Cannot publish "${path}": ${why}`, {
+    hint: "Pack the ModelKit without it",
+  });
 }
 
 export function stateOf(info: Deno.FileInfo): FileState {
@@ -72,10 +78,13 @@ export async function sync(path: string): Promise<void> {
 const SYNCS_AT_ONCE = 16;
 
 /** `sync` for many paths. */
-export async function syncAll(paths: Iterable<string>): Promise<void> {
+export async function syncAll(paths: Iterable<string>, signal?: AbortSignal): Promise<void> {
   const queue = [...paths];
   const worker = async () => {
-    for (let path = queue.pop(); path !== undefined; path = queue.pop()) await sync(path);
+    for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+      signal?.throwIfAborted();
+      await sync(path);
+    }
   };
   // Also when one fails the others are waited for: they hold files open.
   const ended = await Promise.allSettled(Array.from({ length: SYNCS_AT_ONCE }, worker));

@@ -247,3 +247,15 @@ Deno.test("config: upstream's switch for Google is a warning, as long as it has 
   assert.match(readConfig(PAIR, { GCP_WIF: "true" }).warnings.join(), /GCP_WIF has no effect yet/);
   assert.deepEqual(readConfig(PAIR, { GCP_WIF: "false" }).warnings, []);
 });
+
+const WITH_PASSWORD: [name: string, args: string[]][] = [
+  ["in a pair", ["me:pass-word@h.io/a", "/x"]],
+  ["without a destination", ["kit://me:pass-word@h.io/a"]],
+  ["with an empty destination", ["me:pass-word@h.io/a", ""]],
+];
+for (const [name, args] of WITH_PASSWORD) {
+  Deno.test(`config: a password in a URI by mistake is not shown, ${name}`, async () => {
+    const failure = await failureOf(() => readConfig(args, {}));
+    assert.doesNotMatch(failure.message, /pass-word/);
+  });
+}

@@ -99,7 +99,11 @@ const BAD: [name: string, uri: string, why: RegExp][] = [
   ["a port that is no number", "kit://ghcr.io:x/m", /not a host/],
   ["port 0", "kit://ghcr.io:0/m", /not a host/],
   ["port 65536", "kit://ghcr.io:65536/m", /not a host/],
-  ["a user in front of the host", "kit://user:pw@ghcr.io/m", /not a host/],
+  [
+    "a user in front of the host",
+    "kit://user:pw@ghcr.io/m",
+    /^it holds a user name or a password: set KIT_USER/,
+  ],
   ["a host with a space", "kit://ghcr .io/m", /not a host/],
   ["a host that begins with a dash", "kit://-x.io/m", /not a host/],
   ["a host with two dots", "kit://ghcr..io/m", /not a host/],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readTrust } from "../lib/trust.ts";
+import { readIdentity, readTrust } from "../lib/trust.ts";
+import { parseUnpackFlags } from "../lib/unpack_flags.ts";
 import { failureOf } from "./support/failure.ts";
 import { TestFolder } from "./support/folder.ts";
 
@@ -12,7 +13,7 @@ async function read(
   environment: Record<string, string>,
   { caBundle, tlsCert = [] }: { caBundle?: string; tlsCert?: string[] } = {},
 ): Promise<string[]> {
-  const flags = { tlsCert } as Parameters<typeof readTrust>[0]["flags"];
+  const flags = { ...parseUnpackFlags(""), tlsCert };
   return await readTrust({ environment, caBundle, flags });
 }
 
@@ -87,3 +88,51 @@ Deno.test("trust: KServe's bundle that is not there is a usage failure that name
   assert.equal(failure.outcome, "usage");
   assert.match(failure.message, /"\/nosuch\/cabundle\.crt" of CA_BUNDLE_CONFIGMAP_NAME/);
 });
+
+const IDENTITIES: [
+  name: string,
+  flags: string[],
+  variables: string[],
+  expected: string | undefined,
+][] = [
+  ["without settings there is none", [], [], undefined],
+  ["the flags name it", ["cert", "key"], [], "flag cert, flag key"],
+  [
+    "kit's variables win over its flags",
+    ["cert", "key"],
+    ["CERT", "KEY"],
+    "variable CERT, variable KEY",
+  ],
+  ["a variable and a flag go together", ["key"], ["CERT"], "variable CERT, flag key"],
+  ["a certificate alone is none", ["cert"], [], undefined],
+  ["a key alone is none", [], ["KEY"], undefined],
+];
+for (const [name, flags, variables, expected] of IDENTITIES) {
+  Deno.test(`trust: of this client's certificate, ${name}`, async () => {
+    await using folder = await TestFolder.create();
+    const read = async (kind: string, name: string) => {
+      await folder.write({ [`${kind} ${name}`]: `${kind} ${name}` });
+      return folder.at(`${kind} ${name}`);
+    };
+    const [given, environment]: Record<string, string>[] = [{}, {}];
+    for (const flag of flags) given[flag] = await read("flag", flag);
+    for (const variable of variables) {
+      environment[`KITOPS_CLIENT_${variable}`] = await read("variable", variable);
+    }
+    const identity = await identityOf(given, environment);
+    assert.equal(identity && `${identity.cert}, ${identity.key}`, expected);
+  });
+}
+
+Deno.test("trust: a client's certificate that is not there is a usage failure that names the flags", async () => {
+  const failure = await failureOf(() => identityOf({ cert: "/nosuch", key: "/nosuch" }, {}));
+  assert.equal(failure.outcome, "usage");
+  assert.match(failure.hint ?? "", /--cert and --key/);
+});
+
+function identityOf(
+  given: { cert?: string; key?: string },
+  environment: Record<string, string>,
+): ReturnType<typeof readIdentity> {
+  return readIdentity({ flags: { ...parseUnpackFlags(""), ...given }, environment });
+}

@@ -1,3 +1,4 @@
+import { Failure } from "../errors.ts";
 import * as dockerConfig from "./docker_config.ts";
 import * as ecr from "./ecr.ts";
 import type { AuthContext, Credentials, Scope, Source } from "./source.ts";
@@ -65,6 +66,12 @@ async function ask(
   }
   const answer = answers.get(key) ?? source.credentialsFor(scope, context);
   answers.set(key, answer);
+  // What passes may be asked again; what is wrong for good is not.
+  answer.catch((error) => {
+    if (error instanceof Failure && error.transient && answers.get(key) === answer) {
+      answers.delete(key);
+    }
+  });
   return await answer;
 }
 

@@ -3,6 +3,7 @@ import { Failure } from "../errors.ts";
 import { readBody } from "../http.ts";
 import { Secret } from "../secret.ts";
 import type { Challenge } from "./challenge.ts";
+import { reasonToRefuse } from "./redirect.ts";
 import { networkFailure, statusFailure } from "./status.ts";
 
 /** A token's answer is small; a longer one is none. */
@@ -99,12 +100,15 @@ export class Authorization {
     signal: AbortSignal,
   ): Promise<{ token: string; life: number }> {
     const { host, repository, plainHttp, fetch } = this.#options;
+    const refuse = (why: string) =>
+      new Failure("auth", `Cannot get a token for "${host}": its realm ${why}`, { host });
     const url = URL.parse(realm ?? "");
     if (url === null || !(url.protocol === "https:" || (plainHttp && url.protocol === "http:"))) {
-      throw new Failure("auth", `Cannot get a token for "${host}": its realm is not an https URL`, {
-        host,
-      });
+      throw refuse("is not an https URL");
     }
+    // As with a redirect, the registry chooses the server, but not one that only this pod can reach.
+    const why = reasonToRefuse(new URL(`${plainHttp ? "http" : "https"}://${host}`), url);
+    if (why !== undefined) throw refuse(`cannot be used: ${why}`);
     const scopes = scope ?? `repository:${repository}:pull`;
     const isRefresh = credentials !== undefined && credentials.username === "";
     let init: RequestInit = { redirect: "error", signal };

@@ -17,18 +17,24 @@ export function refuseRedirect(from: string, location: string, host: string): st
       hint: "Look at the registry, or at what answers in its place",
     });
   if (target === null) throw refuse("it is not a URL");
-  if (target.protocol !== "https:" && target.protocol !== "http:") {
-    throw refuse(`the scheme is "${target.protocol}"`);
-  }
-  if (source.protocol === "https:" && target.protocol === "http:") {
-    throw refuse("it leads from TLS to plain HTTP");
-  }
-  if (isLinkLocal(target.hostname)) throw refuse("it leads to a link-local address");
-  if (isLoopback(target.hostname) && !isLoopback(source.hostname)) {
-    throw refuse("it leads to this machine itself");
-  }
+  const why = reasonToRefuse(source, target);
+  if (why !== undefined) throw refuse(why);
   target.username = target.password = target.hash = "";
   return target.href;
+}
+
+/** Why a server named by the one at `source` must not be asked, or `undefined` where it may be. */
+export function reasonToRefuse(source: URL, target: URL): string | undefined {
+  if (target.protocol !== "https:" && target.protocol !== "http:") {
+    return `the scheme is "${target.protocol}"`;
+  }
+  if (source.protocol === "https:" && target.protocol === "http:") {
+    return "it leads from TLS to plain HTTP";
+  }
+  if (isLinkLocal(target.hostname)) return "it leads to a link-local address";
+  if (isLoopback(target.hostname) && !isLoopback(source.hostname)) {
+    return "it leads to this machine itself";
+  }
 }
 
 // A URL's hostname is already in canonical form: 0x7f.1 arrives as 127.0.0.1.

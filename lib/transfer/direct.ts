@@ -54,7 +54,8 @@ export class DirectTransfer implements Transfer {
           progress: () => shown.bytes,
         });
       } catch (error) {
-        await removeTree(tree);
+        // A further attempt needs an empty folder; what is wrong with this one is said by kit then.
+        await removeTree(tree).catch(() => {});
         throw error;
       }
     }, options);

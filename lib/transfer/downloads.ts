@@ -1,26 +1,12 @@
-import { createHash, type Hash } from "node:crypto";
-import { Failure } from "../errors.ts";
-import { type Chunks, IgnoredRange, type RemoteBlob } from "../registry/blob.ts";
-import { StallGuard } from "../registry/stall_guard.ts";
+import { IgnoredRange, type RemoteBlob } from "../registry/blob.ts";
+import type { Chunks } from "../registry/chunks.ts";
 import type { Concurrency } from "./concurrency.ts";
+import { deliverStream, Delivery, type Sink, type TransferStats } from "./delivery.ts";
 
 /** Bytes of a buffer. Several of them are read with one request where few connections are enough. */
 export const CHUNK_BYTES = 1024 * 1024;
 /** Buffers that only what is waited for may take, so that what is fetched ahead cannot block it. */
 const RESERVED = 2;
-
-/** Takes bytes of a blob in order. They may be used again when it is done; it rejects when nobody reads any more. */
-export type Sink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
-
-/** What the transfer cost, in bytes and in milliseconds that the delivery waited for each part. */
-export interface TransferStats {
-  bytes: number;
-  retries: number;
-  connections: number;
-  networkMs: number;
-  hashMs: number;
-  kitMs: number;
-}
 
 export interface DownloadsOptions {
   concurrency: Concurrency;
@@ -102,7 +88,7 @@ export class Downloads {
     } catch (error) {
       if (!(error instanceof IgnoredRange)) throw error;
       this.#close(job);
-      await this.#deliverStream(blob, delivery);
+      await deliverStream(blob, delivery, this.#options);
     } finally {
       this.#close(job);
     }
@@ -160,7 +146,7 @@ export class Downloads {
       if (job === undefined || (starved === undefined && this.#inFlight >= concurrency.limit)) {
         return;
       }
-      if (!job.isOpen && this.#available <= RESERVED) return;
+      if (!job.isOpen && this.#available <= this.#ahead) return;
       const first = job.next;
       job.next = Math.min(job.chunks, first + this.#span());
       job.running++;
@@ -204,6 +190,11 @@ export class Downloads {
     }
   }
 
+  /** Buffers that what is fetched ahead leaves free: kit may open something that nobody planned. */
+  get #ahead(): number {
+    return Math.max(RESERVED, this.#options.buffers >> 1);
+  }
+
   get #available(): number {
     return this.#free.length + this.#options.buffers - this.#allocated;
   }
@@ -222,7 +213,8 @@ export class Downloads {
       const rank = ({ job, index }: Waiter) =>
         job.isOpen ? index - job.head : Number.MAX_SAFE_INTEGER / 2 + this.#jobs.indexOf(job);
       const best = this.#waiters.reduce((a, b) => rank(b) < rank(a) ? b : a);
-      if (rank(best) > 0 && this.#available <= RESERVED) return;
+      const reserved = !best.job.isOpen ? this.#ahead : rank(best) > 0 ? RESERVED : 0;
+      if (this.#available <= reserved) return;
       this.#waiters.splice(this.#waiters.indexOf(best), 1);
       let buffer = this.#free.pop();
       if (buffer === undefined) {
@@ -231,72 +223,6 @@ export class Downloads {
       }
       best.resolve(buffer);
     }
-  }
-
-  /** One stream for a registry that ignores ranges; after a break what has been delivered is read over. */
-  async #deliverStream(blob: RemoteBlob, delivery: Delivery): Promise<void> {
-    const { stallTimeout, signal } = this.#options;
-    await blob.retrying(async () => {
-      using guard = new StallGuard(stallTimeout, signal, `read the blob ${blob.digest}`);
-      let position = 0;
-      try {
-        for await (const chunk of await blob.stream(guard)) {
-          const skipped = Math.min(chunk.byteLength, Math.max(0, delivery.bytes - position));
-          position += chunk.byteLength;
-          if (position > blob.size) throw new TypeError("the answer is longer than the blob");
-          // A slow reader is no stall of the network.
-          guard.pause();
-          if (skipped < chunk.byteLength) await delivery.take(chunk.subarray(skipped));
-          guard.touch();
-        }
-      } catch (error) {
-        guard.throwIfStalled();
-        throw error;
-      }
-      if (position < blob.size) throw new TypeError("the connection ended too early");
-    }, () => delivery.bytes);
-  }
-}
-
-/** What has been delivered of one blob: the same bytes go to the hash and to the sink. */
-class Delivery {
-  bytes = 0;
-  readonly #hash: Hash;
-  readonly #blob: RemoteBlob;
-  readonly #stats: TransferStats;
-  #sink: Sink | undefined;
-
-  constructor(sink: Sink, blob: RemoteBlob, stats: TransferStats) {
-    this.#sink = sink;
-    this.#blob = blob;
-    this.#stats = stats;
-    this.#hash = createHash(blob.digest.split(":")[0]);
-  }
-
-  async take(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    // Kit reads while we hash; the buffer is touched by nobody until both are done.
-    const written = this.#sink?.(bytes).catch(() => this.#sink = undefined);
-    const started = performance.now();
-    this.#hash.update(bytes);
-    const hashed = performance.now();
-    await written;
-    this.bytes += bytes.byteLength;
-    this.#stats.bytes += bytes.byteLength;
-    this.#stats.hashMs += hashed - started;
-    this.#stats.kitMs += performance.now() - hashed;
-  }
-
-  verify(): void {
-    const { digest } = this.#blob;
-    const found = `${digest.split(":")[0]}:${this.#hash.digest("hex")}`;
-    if (found === digest) return;
-    throw new Failure(
-      "integrity",
-      `Cannot trust the blob ${digest}: what the registry sent has ${found}`,
-      {
-        hint: "Push the ModelKit again, or look at what stands between here and the registry",
-      },
-    );
   }
 }
 

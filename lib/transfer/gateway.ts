@@ -94,7 +94,7 @@ export class Gateway implements AsyncDisposable {
     respond: Responder,
     connection: Deno.TcpConn,
   ): Promise<void> {
-    const { method, url, headers } = request;
+    const { method, url, host, headers } = request;
     if (headers.get("proxy-authorization") !== this.#authorization) {
       return await respond.head(407, { "Proxy-Authenticate": "Basic" }, 0);
     }
@@ -106,7 +106,7 @@ export class Gateway implements AsyncDisposable {
     try {
       if (kind === "manifests") {
         const { bytes, digest, mediaType } = await this.#options.manifest(
-          url.host,
+          host,
           repository,
           reference,
         );
@@ -118,7 +118,7 @@ export class Gateway implements AsyncDisposable {
         if (method === "GET") await respond.write(bytes);
         return;
       }
-      const blob = await this.#options.blob(url.host, repository, reference);
+      const blob = await this.#options.blob(host, repository, reference);
       const type = {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": blob.digest,

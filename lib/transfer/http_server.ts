@@ -14,6 +14,8 @@ export interface ProxyRequest {
   method: string;
   /** Absolute. */
   url: URL;
+  /** As the client names it: a URL would drop a port that is the scheme's own. */
+  host: string;
   /** Names in lower case. */
   headers: Map<string, string>;
 }
@@ -67,7 +69,8 @@ function parseHead(head: string): ProxyRequest | undefined {
   const hasBody = headers.has("transfer-encoding") ||
     (headers.get("content-length") ?? "0") !== "0";
   if (url === null || !version?.startsWith("HTTP/1.") || hasBody) return undefined;
-  return { method, url, headers };
+  const host = /^https?:\/\/([^/?#]+)/i.exec(target)?.[1].toLowerCase();
+  return host === undefined ? undefined : { method, url, host, headers };
 }
 
 class HeadReader {

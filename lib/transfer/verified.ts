@@ -6,17 +6,23 @@ import { type ModelKit, modelkitOf, planLayers } from "../modelkit.ts";
 import { Progress } from "../progress.ts";
 import type { Registries } from "../registry/registries.ts";
 import type { Reference } from "../reference.ts";
+import { sleep } from "../retry.ts";
 import { removeTree } from "../tree.ts";
 import { Concurrency } from "./concurrency.ts";
-import { CHUNK_BYTES, Downloads, type TransferStats } from "./downloads.ts";
+import type { TransferStats } from "./delivery.ts";
+import { CHUNK_BYTES, Downloads } from "./downloads.ts";
 import { Gateway } from "./gateway.ts";
 import type { Transfer, TransferCost, UnpackJob } from "./mod.ts";
 import { explainingRefusal } from "./refusal.ts";
 
 /** Bytes of buffers for ranges: with what the runtime takes it keeps a pod below 112 MiB. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
-/** Longer than the longest wait between two attempts. */
-const PATIENCE_MS = 30_000;
+/** Longer than the longest wait between two attempts, with what a registry may ask for by Retry-After. */
+const PATIENCE_MS = 150_000;
+/** When kit fails without a reason of ours: for so long the rest of the layer may show that it is damaged. */
+const VERIFY_AFTER_MS = 30_000;
+/** What kit says when it is given a damaged layer. */
+const MAY_BE_DAMAGE = ["kit", "unavailable", "integrity"];
 const KITFILE_MEDIA_TYPE = "application/vnd.kitops.modelkit.config.v1+json";
 /** What Deno's TLS says of a certificate that is its own authority. */
 const SELF_SIGNED_REGEXP = /CaUsedAsEndEntity/;
@@ -98,6 +104,16 @@ export class VerifiedTransfer implements Transfer {
         });
       } catch (error) {
         signal.throwIfAborted();
+        if (
+          gateway.failure === undefined && error instanceof Failure &&
+          MAY_BE_DAMAGE.includes(error.outcome)
+        ) {
+          await Promise.race([
+            gateway.verified().catch(() => {}),
+            sleep(VERIFY_AFTER_MS, done.signal),
+          ]);
+          signal.throwIfAborted();
+        }
         const { failure } = gateway;
         // Before the gateway is disposed of, which waits for the blobs that are being read.
         done.abort();
@@ -105,7 +121,8 @@ export class VerifiedTransfer implements Transfer {
       }
       await gateway.verified();
     } catch (error) {
-      await removeTree(job.tree);
+      // What cannot be removed now is removed with the staging folder; the error that counts is this one.
+      await removeTree(job.tree).catch(() => {});
       throw error;
     } finally {
       done.abort();
@@ -128,6 +145,19 @@ export class VerifiedTransfer implements Transfer {
       return modelkitOf(manifest.digest, layers, undefined);
     }
     const kitfile = await registries.config(host, repository, config.digest);
-    return modelkitOf(manifest.digest, layers, JSON.parse(new TextDecoder().decode(kitfile)));
+    try {
+      return modelkitOf(manifest.digest, layers, JSON.parse(new TextDecoder().decode(kitfile)));
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      throw new Failure(
+        "kit",
+        `Cannot read the Kitfile of "${host}/${repository}": it is not JSON`,
+        {
+          host,
+          hint: "Pack and push the ModelKit again",
+          cause: error,
+        },
+      );
+    }
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Chunks, IgnoredRange, RemoteBlob } from "../../lib/registry/blob.ts";
+import { IgnoredRange, RemoteBlob } from "../../lib/registry/blob.ts";
+import type { Chunks } from "../../lib/registry/chunks.ts";
 import { RegistryClient } from "../../lib/registry/client.ts";
 import { StallGuard } from "../../lib/registry/stall_guard.ts";
 import { Failure } from "../../lib/errors.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Chunks, RemoteBlob } from "../../lib/registry/blob.ts";
+import type { RemoteBlob } from "../../lib/registry/blob.ts";
+import type { Chunks } from "../../lib/registry/chunks.ts";
 import type { StallGuard } from "../../lib/registry/stall_guard.ts";
 
 /** Bytes that are different at every place where a mistake could put them. */

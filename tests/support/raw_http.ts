@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 /** A connection that sends what it is told, to the byte, and reads what comes until the other side hangs up. */
 export class RawConnection implements Disposable {
   readonly #connection: Deno.TcpConn;
@@ -30,15 +32,15 @@ export class RawConnection implements Disposable {
   }
 
   async #read(isEnough: (text: string) => boolean): Promise<string> {
-    const parts: string[] = [];
+    let text = "";
     const buffer = new Uint8Array(64 * 1024);
-    const decoder = new TextDecoder("latin1");
-    while (!isEnough(parts.join(""))) {
+    while (!isEnough(text)) {
       const count = await this.#connection.read(buffer).catch(() => null);
       if (count === null) break;
-      parts.push(decoder.decode(buffer.subarray(0, count)));
+      // A TextDecoder's "latin1" is windows-1252, which has other characters.
+      text += Buffer.from(buffer.subarray(0, count)).toString("latin1");
     }
-    return parts.join("");
+    return text;
   }
 
   [Symbol.dispose](): void {

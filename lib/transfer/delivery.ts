@@ -1,0 +1,86 @@
+import { createHash, type Hash } from "node:crypto";
+import { Failure } from "../errors.ts";
+import type { RemoteBlob } from "../registry/blob.ts";
+import { StallGuard } from "../registry/stall_guard.ts";
+
+/** Takes bytes of a blob in order. They may be used again when it is done; it rejects when nobody reads any more. */
+export type Sink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
+
+/** What the transfer cost, in bytes and in milliseconds that the delivery waited for each part. */
+export interface TransferStats {
+  bytes: number;
+  retries: number;
+  connections: number;
+  networkMs: number;
+  hashMs: number;
+  kitMs: number;
+}
+
+/** What has been delivered of one blob: the same bytes go to the hash and to the sink. */
+export class Delivery {
+  bytes = 0;
+  readonly #hash: Hash;
+  readonly #blob: RemoteBlob;
+  readonly #stats: TransferStats;
+  #sink: Sink | undefined;
+
+  constructor(sink: Sink, blob: RemoteBlob, stats: TransferStats) {
+    this.#sink = sink;
+    this.#blob = blob;
+    this.#stats = stats;
+    this.#hash = createHash(blob.digest.split(":")[0]);
+  }
+
+  async take(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    // Kit reads while we hash; the buffer is touched by nobody until both are done.
+    const written = this.#sink?.(bytes).catch(() => this.#sink = undefined);
+    const started = performance.now();
+    this.#hash.update(bytes);
+    const hashed = performance.now();
+    await written;
+    this.bytes += bytes.byteLength;
+    this.#stats.bytes += bytes.byteLength;
+    this.#stats.hashMs += hashed - started;
+    this.#stats.kitMs += performance.now() - hashed;
+  }
+
+  verify(): void {
+    const { digest } = this.#blob;
+    const found = `${digest.split(":")[0]}:${this.#hash.digest("hex")}`;
+    if (found === digest) return;
+    throw new Failure(
+      "integrity",
+      `Cannot trust the blob ${digest}: what the registry sent has ${found}`,
+      {
+        hint: "Push the ModelKit again, or look at what stands between here and the registry",
+      },
+    );
+  }
+}
+
+/** One stream for a registry that ignores ranges; after a break what has been delivered is read over. */
+export async function deliverStream(
+  blob: RemoteBlob,
+  delivery: Delivery,
+  { stallTimeout, signal }: { stallTimeout: number; signal: AbortSignal },
+): Promise<void> {
+  await blob.retrying(async () => {
+    using guard = new StallGuard(stallTimeout, signal, `read the blob ${blob.digest}`);
+    let position = 0;
+    try {
+      for await (const chunk of await blob.stream(guard)) {
+        const skipped = Math.min(chunk.byteLength, Math.max(0, delivery.bytes - position));
+        position += chunk.byteLength;
+        if (position > blob.size) throw new TypeError("the answer is longer than the blob");
+        // A slow reader is no stall of the network.
+        guard.pause();
+        if (skipped < chunk.byteLength) await delivery.take(chunk.subarray(skipped));
+        guard.touch();
+      }
+    } catch (error) {
+      guard.throwIfStalled();
+      throw error;
+    }
+    if (position < blob.size) throw new TypeError("the connection ended too early");
+  }, () => delivery.bytes);
+}
