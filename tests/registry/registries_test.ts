@@ -160,6 +160,20 @@ Deno.test("registries: a manifest whose body stalls is a timeout, then asked for
   assert.equal((await here.registries.manifest(HOST, "org/model", "v1")).digest, DIGEST);
 });
 
+Deno.test("registries: a Kitfile that stalls is a timeout", async () => {
+  using _ = withoutJitter();
+  await using here = world({
+    [ORIGIN]: registry((visit) =>
+      visit.path.endsWith(CONFIG.digest)
+        ? new Response(here.network.stalling(KITFILE.slice(0, 5)))
+        : undefined
+    ),
+  }, { stallTimeout: 40 });
+  await here.registries.manifest(HOST, "org/model", "v1");
+  const work = () => here.registries.config(HOST, "org/model", CONFIG.digest);
+  assert.equal((await failureOf(work)).outcome, "timeout");
+});
+
 Deno.test("registries: a token server that stalls once does not spoil what comes after", async () => {
   using _ = withoutJitter();
   let tokens = 0;

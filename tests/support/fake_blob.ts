@@ -48,9 +48,11 @@ export class FakeBlob {
         chunks.abandon(buffer);
         throw error;
       }
-      new Uint8Array(buffer).set(this.bytes.subarray(position, position + length));
+      const part = this.bytes.subarray(position, Math.min(end, position + length));
+      new Uint8Array(buffer).set(part);
       position += length;
-      chunks.full(buffer);
+      // As the real one: what is less than was wanted is not full.
+      if (part.byteLength === length) chunks.full(buffer);
     }
   }
 

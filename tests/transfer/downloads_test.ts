@@ -223,7 +223,7 @@ Deno.test("downloads: a range that fails ends its blob with that failure, and no
 });
 
 Deno.test("downloads: buffers of requests that go on after their blob was given up come back", async () => {
-  const bad = new FakeBlob(patterned(8 * CHUNK_BYTES + 9, 1));
+  const bad = new FakeBlob(patterned(7 * CHUNK_BYTES + 9, 1));
   const { promise, resolve } = Promise.withResolvers<void>();
   bad.before = (position) => {
     if (position === 0) throw new Failure("not found", "Cannot find it");

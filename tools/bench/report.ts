@@ -18,7 +18,7 @@ export function markdown(rows: Row[]): string {
     const of = (pick: (run: Measured) => number) => median(runs.map(pick));
     const ratio = of(({ seconds }) => seconds) / median(first.runs.map(({ seconds }) => seconds));
     lines.push(
-      `| ${situation} | ${way} | ${of(({ seconds }) => seconds).toFixed(2)} s | ${
+      `| ${situation} | ${way} | ${formatTime(of(({ seconds }) => seconds))} | ${
         ratio.toFixed(2)
       } × ` +
         `| ${of(({ cpuSeconds }) => cpuSeconds).toFixed(2)} s ` +
@@ -54,8 +54,8 @@ export function plot(rows: Row[]): string {
         `<text x="${BAR.left - 8}" y="${y + 12}" text-anchor="end">${way}</text>`,
         `<rect x="${BAR.left}" y="${y}" width="${width}" height="${BAR.height}" fill="${color}"/>`,
         `<text x="${BAR.left + Number(width) + 6}" y="${y + 12}">${
-          times[index].toFixed(2)
-        } s</text>`,
+          formatTime(times[index])
+        }</text>`,
       );
       y += BAR.height + BAR.gap;
     }
