@@ -63,18 +63,18 @@ export class Registries {
   /**
    * A blob that some manifest has told the size of, or that the registry is asked for it.
    *
-   * @param until ends what is being read of it, beside the run's own signal
+   * @param use ends what is being read of it, beside the run's own signal, and is told of retries
    */
   async blob(
     host: string,
     repository: string,
     digest: string,
-    until?: AbortSignal,
+    use?: { until: AbortSignal; onRetry(): void },
   ): Promise<RemoteBlob> {
-    const { attempts, stallTimeout, log, onRetry } = this.#options;
-    const signal = until === undefined
+    const { attempts, stallTimeout, log } = this.#options;
+    const signal = use === undefined
       ? this.#options.signal
-      : AbortSignal.any([this.#options.signal, until]);
+      : AbortSignal.any([this.#options.signal, use.until]);
     const client = this.#client(host);
     let size = this.#sizes.get(digest);
     if (size === undefined) {
@@ -103,7 +103,10 @@ export class Registries {
       stallTimeout,
       log,
       signal,
-      onRetry,
+      onRetry: (failure) => {
+        this.#options.onRetry(failure);
+        use?.onRetry();
+      },
     });
   }
 

@@ -103,28 +103,17 @@ export class Gateway implements AsyncDisposable {
     const [, repository, kind, reference] = PATH_REGEXP.exec(decodeURIComponent(url.pathname)) ??
       [];
     if (kind === undefined) return await respond.head(404, {}, 0);
+    let manifest: Manifest;
     try {
       if (kind === "manifests") {
-        const { bytes, digest, mediaType } = await this.#options.manifest(
-          host,
-          repository,
-          reference,
-        );
-        await respond.head(
-          200,
-          { "Content-Type": mediaType, "Docker-Content-Digest": digest },
-          bytes.byteLength,
-        );
-        if (method === "GET") await respond.write(bytes);
-        return;
+        manifest = await this.#options.manifest(host, repository, reference);
+      } else {
+        return await this.#answerBlob(await this.#options.blob(host, repository, reference), {
+          method,
+          respond,
+          connection,
+        });
       }
-      const blob = await this.#options.blob(host, repository, reference);
-      const type = {
-        "Content-Type": "application/octet-stream",
-        "Docker-Content-Digest": blob.digest,
-      };
-      if (method === "HEAD") return await respond.head(200, type, blob.size);
-      await this.#deliver(blob, respond, type, connection);
     } catch (error) {
       this.#failure ??= asFailure(error);
       this.#options.log.debug(`Cannot answer kit: ${messageOf(error)}`);
@@ -134,7 +123,29 @@ export class Gateway implements AsyncDisposable {
         {},
         0,
       );
+      return;
     }
+    // Outside of that: when kit hangs up now, it is not we who failed.
+    const { bytes, digest, mediaType } = manifest;
+    const type = { "Content-Type": mediaType, "Docker-Content-Digest": digest };
+    await respond.head(200, type, bytes.byteLength);
+    if (method === "GET") await respond.write(bytes);
+  }
+
+  async #answerBlob(
+    blob: RemoteBlob,
+    { method, respond, connection }: {
+      method: string;
+      respond: Responder;
+      connection: Deno.TcpConn;
+    },
+  ): Promise<void> {
+    const type = {
+      "Content-Type": "application/octet-stream",
+      "Docker-Content-Digest": blob.digest,
+    };
+    if (method === "HEAD") return await respond.head(200, type, blob.size);
+    await this.#deliver(blob, respond, type, connection);
   }
 
   async #deliver(

@@ -75,12 +75,14 @@ export class VerifiedTransfer implements Transfer {
     const { digest } = job.modelkit;
     // Ranges that nobody needs any more end with the unpacking.
     const done = new AbortController();
+    const concurrency = new Concurrency(config.connections);
+    const use = { until: done.signal, onRetry: () => concurrency.troubled() };
     const plan = planLayers(job.modelkit, flags.filters);
     const downloads = new Downloads({
-      concurrency: new Concurrency(config.connections),
+      concurrency,
       buffers: Math.floor(BUFFER_BYTES / CHUNK_BYTES),
       plan: await Promise.all(
-        plan.map((layer) => registries.blob(host, repository, layer.digest, done.signal)),
+        plan.map((layer) => registries.blob(host, repository, layer.digest, use)),
       ),
       stallTimeout: config.stallTimeout,
       stats,
@@ -91,7 +93,7 @@ export class VerifiedTransfer implements Transfer {
         downloads,
         log: job.progress.log,
         manifest: (...name) => registries.manifest(...name),
-        blob: (...name) => registries.blob(...name, done.signal),
+        blob: (...name) => registries.blob(...name, use),
       });
       using _progress = new Progress({ ...job.progress, done: () => Promise.resolve(stats.bytes) });
       downloads.start();

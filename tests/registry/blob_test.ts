@@ -5,9 +5,10 @@ import { RegistryClient } from "../../lib/registry/client.ts";
 import { StallGuard } from "../../lib/registry/stall_guard.ts";
 import { Failure } from "../../lib/errors.ts";
 import { failureOf } from "../support/failure.ts";
-import { FakeClock, withoutJitter } from "../support/fake_time.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { answerBlob, breaking, rangeOf, type Site, TestNetwork } from "../support/network.ts";
 import { recordLog } from "../support/recorded_log.ts";
+import { withoutJitter } from "../support/without_jitter.ts";
 
 const REGISTRY = "https://registry.test";
 const STORAGE = "https://storage.test";
@@ -256,7 +257,7 @@ Deno.test("blob: a reader that is slow to hand out buffers is no stall", async (
   await using here = world({ [REGISTRY]: (visit) => answerBlob(visit, BYTES) }, {
     stallTimeout: 1000,
   });
-  const collector = new Collector(SIZE, () => clock.advance(60_000));
+  const collector = new Collector(SIZE, () => clock.tick(60_000));
   await here.blob.read(0, SIZE, collector);
   assert.deepEqual(collector.bytes, BYTES);
   assert.deepEqual(here.retries, []);

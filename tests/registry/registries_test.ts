@@ -4,8 +4,8 @@ import { Registries } from "../../lib/registry/registries.ts";
 import { Failure } from "../../lib/errors.ts";
 import { testContext } from "../auth/context.ts";
 import { failureOf } from "../support/failure.ts";
-import { withoutJitter } from "../support/fake_time.ts";
 import { breaking, type Site, TestNetwork, type Visit } from "../support/network.ts";
+import { withoutJitter } from "../support/without_jitter.ts";
 
 const HOST = "registry.test";
 const ORIGIN = `https://${HOST}`;

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { Failure } from "../../lib/errors.ts";
 import { StallGuard } from "../../lib/registry/stall_guard.ts";
-import { FakeClock } from "../support/fake_time.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 
 const LIMIT = 10_000;
 const never = new AbortController().signal;
 
-Deno.test("stall guard: ends the request when no byte came for the limit, as a timeout", () => {
+Deno.test("stall guard: ends the request when no byte came for the limit, as a timeout", async () => {
   using clock = new FakeClock();
   using guard = new StallGuard(LIMIT, never, "read the blob");
-  clock.advance(LIMIT - 1);
+  await clock.tick(LIMIT - 1);
   assert.equal(guard.signal.aborted, false);
   guard.throwIfStalled();
-  clock.advance(1001);
+  await clock.tick(1001);
   assert.equal(guard.signal.aborted, true);
   assert.throws(() => guard.throwIfStalled(), (error) => {
     assert.ok(error instanceof Failure);
@@ -25,34 +25,34 @@ Deno.test("stall guard: ends the request when no byte came for the limit, as a t
   });
 });
 
-Deno.test("stall guard: a byte now and then keeps it alive", () => {
+Deno.test("stall guard: a byte now and then keeps it alive", async () => {
   using clock = new FakeClock();
   using guard = new StallGuard(LIMIT, never, "read the blob");
   for (let count = 0; count < 10; count++) {
-    clock.advance(LIMIT - 1);
+    await clock.tick(LIMIT - 1);
     guard.touch();
   }
   assert.equal(guard.signal.aborted, false);
 });
 
-Deno.test("stall guard: a pause counts for nothing, and the time begins anew after it", () => {
+Deno.test("stall guard: a pause counts for nothing, and the time begins anew after it", async () => {
   using clock = new FakeClock();
   using guard = new StallGuard(LIMIT, never, "read the blob");
   guard.pause();
-  clock.advance(100 * LIMIT);
+  await clock.tick(100 * LIMIT);
   guard.touch();
-  clock.advance(LIMIT - 1);
+  await clock.tick(LIMIT - 1);
   assert.equal(guard.signal.aborted, false);
-  clock.advance(1001);
+  await clock.tick(1001);
   assert.equal(guard.signal.aborted, true);
 });
 
-Deno.test("stall guard: a short limit is kept to a quarter of it", () => {
+Deno.test("stall guard: a short limit is kept to a quarter of it", async () => {
   using clock = new FakeClock();
   using guard = new StallGuard(100, never, "read the blob");
-  clock.advance(99);
+  await clock.tick(99);
   assert.equal(guard.signal.aborted, false);
-  clock.advance(26);
+  await clock.tick(26);
   assert.equal(guard.signal.aborted, true);
 });
 
@@ -75,9 +75,9 @@ Deno.test("stall guard: disposed of it leaves no timer and no listener", () => {
   using clock = new FakeClock();
   const run = new AbortController();
   const guard = new StallGuard(LIMIT, run.signal, "read the blob");
-  assert.equal(clock.timers, 1);
+  assert.equal(clock.intervals, 1);
   guard[Symbol.dispose]();
-  assert.equal(clock.timers, 0);
+  assert.equal(clock.intervals, 0);
   run.abort();
   assert.equal(guard.signal.aborted, false);
 });

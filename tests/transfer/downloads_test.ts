@@ -6,8 +6,8 @@ import { Concurrency } from "../../lib/transfer/concurrency.ts";
 import type { Sink } from "../../lib/transfer/delivery.ts";
 import { CHUNK_BYTES, Downloads } from "../../lib/transfer/downloads.ts";
 import { failureOf } from "../support/failure.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { FakeBlob, patterned, sha256 } from "../support/fake_blob.ts";
-import { FakeClock } from "../support/fake_time.ts";
 
 interface Options {
   buffers?: number;
@@ -319,10 +319,7 @@ Deno.test("downloads: a sink that is slow to take a stream is no stall", async (
     return stream(guard);
   };
   const { downloads } = create();
-  await downloads.deliver(blob.remote, () => {
-    clock.advance(600_000);
-    return Promise.resolve();
-  });
+  await downloads.deliver(blob.remote, () => clock.tick(600_000));
   assert.equal(streams, 1);
   assert.deepEqual(signals.map(({ aborted }) => aborted), [false]);
 });

@@ -262,6 +262,8 @@ Deno.test("gateway: a kit that hangs up before the first byte is no failure of t
   await new Promise((resolve) => setTimeout(resolve, 20));
   resolve();
   await here.gateway.verified();
+  // Also what is noticed only when the answer is given up.
+  await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(here.gateway.failure, undefined);
 });
 
