@@ -1,4 +1,4 @@
-// `deno task bench [--smoke] [rounds]`: the program beside plain kit, in one run. Ways take turns, so that whatever
+// `deno task bench [--smoke | --start] [rounds]`: the program beside plain kit, in one run. Ways take turns, so that whatever
 // else the machine does meets all of them. Writes docs/bench.md and docs/bench.svg, unless it is only smoke.
 import { makeCertificate } from "../tests/support/certificate.ts";
 import { acquire } from "./acquire.ts";
@@ -11,6 +11,8 @@ import { startRegistry } from "./registry.ts";
 import { note, step } from "./steps.ts";
 
 const isSmoke = Deno.args.includes("--smoke");
+/** Only what a start costs beside the kit commands that it runs. */
+const isStart = Deno.args.includes("--start");
 const rounds = Number(Deno.args.find((arg) => !arg.startsWith("-")) ?? (isSmoke ? 1 : 3));
 const START: Shape = { name: "a few bytes", layers: 1, size: 16 };
 
@@ -45,6 +47,16 @@ const WAYS: Way[] = [
   { name: "ours, direct", commands: ours, env: { KIT_TRANSFER: "direct" } },
 ];
 
+/** What direct transfer runs, without us: the difference is what the program itself costs. */
+const SAME_COMMANDS: Way = {
+  name: "kit version, inspect, unpack",
+  commands: (reference, flags, folder) => [
+    { command: kit, args: ["version"] },
+    { command: kit, args: ["inspect", "--remote", reference, flags] },
+    { command: kit, args: ["unpack", reference, flags, "-d", `${folder}/model`] },
+  ],
+};
+
 const folder = await Deno.makeTempDir({ prefix: "bench-" });
 const rows: Row[] = [];
 try {
@@ -62,7 +74,7 @@ try {
   if (limited === undefined) {
     note("Without nginx the limited registry is left out: apt-get install nginx-light");
   }
-  const shaped = shapes(isSmoke);
+  const shaped = isStart ? [] : shapes(isSmoke);
   for (const [index, shape] of [START, ...shaped].entries()) {
     const push = {
       kit,
@@ -71,12 +83,11 @@ try {
     };
     await step(`Pushing ${shape.name}`, () => pushShape(shape, push));
   }
-  await compare(
-    `start: ${START.name}, plain HTTP`,
-    `${plain.host}/bench/shape0:v1`,
-    "--plain-http",
-    5 * rounds,
-  );
+  const start = `start: ${START.name}, plain HTTP`;
+  await compare(start, `${plain.host}/bench/shape0:v1`, "--plain-http", 5 * rounds, [
+    SAME_COMMANDS,
+    ...WAYS,
+  ]);
   for (const [index, shape] of shaped.entries()) {
     const name = `bench/shape${index + 1}:v1`;
     await compare(`${shape.name}, plain HTTP`, `${plain.host}/${name}`, "--plain-http", rounds);
@@ -105,7 +116,7 @@ const text = `Medians of ${rounds} rounds (${5 * rounds} for the start), all in 
   `\`deno task bench\` with ${subject} and kit 1.15.0, on ${navigator.hardwareConcurrency} cores, ` +
   `with the registry on the same machine.\n\n${markdown(rows)}\n`;
 console.log(text);
-if (!isSmoke) {
+if (!isSmoke && !isStart) {
   await Deno.mkdir(`${ROOT}/docs`, { recursive: true });
   await Deno.writeTextFile(
     `${ROOT}/docs/bench.md`,
@@ -120,12 +131,13 @@ async function compare(
   reference: string,
   flags: string,
   times: number,
+  ways = WAYS,
 ): Promise<void> {
-  const own = WAYS.map(({ name }): Row => ({ situation, way: name, runs: [] }));
+  const own = ways.map(({ name }): Row => ({ situation, way: name, runs: [] }));
   rows.push(...own);
   await step(situation, async () => {
     for (let round = 0; round < times; round++) {
-      for (const [index, way] of WAYS.entries()) {
+      for (const [index, way] of ways.entries()) {
         const scratch = await Deno.makeTempDir({ dir: folder, prefix: "run-" });
         // As the program does for itself: a release of kit looks for updates on every command.
         await Deno.writeTextFile(`${scratch}/disable-update-notifications`, "");
