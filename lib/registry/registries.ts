@@ -25,7 +25,7 @@ export interface RegistriesOptions {
   onRetry(failure: Failure): void;
 }
 
-/** All registries of a run: one client a host, and what their manifests have told so far. */
+/** All registries that one pair needs: one client a host, and what their manifests have told so far. */
 export class Registries {
   readonly #options: RegistriesOptions;
   readonly #clients = new Map<string, RegistryClient>();
