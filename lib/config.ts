@@ -40,8 +40,6 @@ export interface Config {
   caBundle?: string;
   logFormat: LogFormat;
   logLevel: LogLevel;
-  /** Absent: /dev/termination-log, if there is one. */
-  terminationLog?: string;
   /** All variables that are not empty, for the identity sources and for kit. */
   environment: Readonly<Record<string, string>>;
   /** Sentences about settings that work but are probably not meant. */
@@ -130,7 +128,6 @@ export function readConfig(args: string[], variables: Record<string, string>): R
       LOG_LEVELS,
       oneOf("KIT_LOG_LEVEL", environment.KIT_LOG_LEVEL, LOG_LEVELS, "info"),
     ),
-    terminationLog: environment.KIT_TERMINATION_LOG,
     environment,
     warnings: warningsFor(environment),
   };

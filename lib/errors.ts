@@ -67,6 +67,17 @@ export class Failure extends Error {
   }
 }
 
+/** What a thrown value means for the run: one that nobody foresaw is a `bug`, and its cause. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  // Cleaning up failed after it, which is the lesser news.
+  if (error instanceof SuppressedError) return asFailure(error.suppressed);
+  return new Failure("bug", `An error that was not foreseen: ${messageOf(error)}`, {
+    hint: "Please report it with the stack above",
+    cause: error,
+  });
+}
+
 /** `text`, or what an unknown thrown value says of itself, on one line. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);

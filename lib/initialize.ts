@@ -10,7 +10,7 @@ import { PrivateFolder } from "./private_folder.ts";
 import { formatBytes } from "./progress.ts";
 import { publish, refuseForeign } from "./publish.ts";
 import { formatReference } from "./reference.ts";
-import { Registries } from "./registry/registries.ts";
+import type { Registries } from "./registry/registries.ts";
 import { DirectTransfer } from "./transfer/direct.ts";
 import type { Transfer, TransferCost } from "./transfer/mod.ts";
 import { VerifiedTransfer } from "./transfer/verified.ts";
@@ -21,8 +21,8 @@ export interface Context {
   config: Config;
   log: Log;
   auth: AuthContext;
-  /** Speaks HTTP/1.1 only, with the network flags of KIT_UNPACK_FLAGS. */
-  registryFetch(url: string, init: RequestInit): Promise<Response>;
+  /** One for all pairs: what one has asked for, the next need not. */
+  registries: Registries;
   /** PEM texts to trust beside the system's certificates. */
   certificates: string[];
   version: string;
@@ -168,7 +168,7 @@ async function resolve(kit: Kit, transfer: Transfer, { reference }: Pair): Promi
 
 /** The way that the configuration asks for; where the gateway cannot go it, kit's own with a warning. */
 function chooseTransfer(kit: Kit, trust: string[], context: Context): Transfer {
-  const { config, auth, log, signal } = context;
+  const { config, auth, registries, log, signal } = context;
   const options = { attempts: config.attempts, signal, log };
   const direct = new DirectTransfer({ kit, config, auth, trust, retry: options });
   if (config.transfer === "direct") {
@@ -180,16 +180,6 @@ function chooseTransfer(kit: Kit, trust: string[], context: Context): Transfer {
     return direct;
   }
   const stats = { bytes: 0, retries: 0, connections: 0, networkMs: 0, hashMs: 0, kitMs: 0 };
-  const registries = new Registries({
-    plainHttp: config.flags.plainHttp,
-    fetch: context.registryFetch,
-    auth,
-    attempts: config.attempts,
-    stallTimeout: config.stallTimeout,
-    log,
-    signal,
-    onRetry: () => stats.retries++,
-  });
   return new VerifiedTransfer({ kit, config, auth, registries, stats, fallback: direct, signal });
 }
 

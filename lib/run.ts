@@ -1,10 +1,11 @@
 import { type Config, readConfig } from "./config.ts";
-import { Failure, messageOf, OUTCOMES } from "./errors.ts";
+import { asFailure, Failure, messageOf, OUTCOMES } from "./errors.ts";
 import { helpText } from "./help.ts";
 import { createFetch, type DisposableFetch, type FetchOptions } from "./http.ts";
 import { initialize, type Result } from "./initialize.ts";
 import { Log, type LogFormat, type LogLevel } from "./log.ts";
 import { formatBytes } from "./progress.ts";
+import { Registries } from "./registry/registries.ts";
 import { type Report, sentenceOf, terminationMessage, writeTermination } from "./termination.ts";
 import type { TransferCost } from "./transfer/mod.ts";
 import { readIdentity, readTrust } from "./trust.ts";
@@ -43,9 +44,7 @@ export async function run(world: World): Promise<number> {
     await fill(config, { world, log, report, started });
   } catch (error) {
     report.failure = asFailure(error);
-    if (report.failure.outcome === "bug" && error instanceof Error) {
-      log.error(error.stack ?? messageOf(error));
-    }
+    if (report.failure.outcome === "bug") log.error(stackOf(report.failure.cause ?? error));
     for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) {
       log.debug(`Because: ${messageOf(cause)}`);
     }
@@ -95,11 +94,20 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     readTextFile: (path: string) => Deno.readTextFile(path),
     signal,
   };
+  const registries = new Registries({
+    plainHttp: config.flags.plainHttp,
+    fetch: registry.fetch,
+    auth,
+    attempts: config.attempts,
+    stallTimeout: config.stallTimeout,
+    log,
+    signal,
+  });
   const context = {
     config,
     log,
     auth,
-    registryFetch: registry.fetch,
+    registries,
     certificates,
     version: world.version,
     signal,
@@ -188,14 +196,8 @@ async function announce(report: Report, world: World, log: Log): Promise<void> {
   else log.error(sentenceOf(report), { ...fields, retryable, host: failure.host });
 }
 
-function asFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  // Cleaning up failed after it, which is the lesser news.
-  if (error instanceof SuppressedError) return asFailure(error.suppressed);
-  return new Failure("bug", `An error that was not foreseen: ${messageOf(error)}`, {
-    hint: "Please report it with the stack above",
-    cause: error,
-  });
+function stackOf(error: unknown): string {
+  return error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
 }
 
 function causeOf(error: unknown): unknown {

@@ -36,7 +36,6 @@ Deno.test("config: with nothing but a pair everything has its default", () => {
     caBundle: undefined,
     logFormat: "text",
     logLevel: "info",
-    terminationLog: undefined,
     environment: {},
     warnings: [],
   });
@@ -69,11 +68,7 @@ Deno.test("config: every setting is read", () => {
     [config.kitBin, config.attempts, config.timeout, config.stallTimeout, config.caBundle],
     ["/opt/kit", 3, 5_400_000, 5000, "/ca.pem"],
   );
-  assert.deepEqual([config.logFormat, config.logLevel, config.terminationLog], [
-    "json",
-    "warn",
-    "/tmp/log",
-  ]);
+  assert.deepEqual([config.logFormat, config.logLevel], ["json", "warn"]);
   assert.deepEqual(config.warnings, []);
 });
 

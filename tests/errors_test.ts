@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Failure, messageOf, OUTCOMES } from "../lib/errors.ts";
+import { asFailure, Failure, messageOf, OUTCOMES } from "../lib/errors.ts";
 
 /** The contract, written out once more: a change here breaks what users have built on it. */
 const CONTRACT: [name: string, code: number, retryable: boolean][] = [
@@ -42,6 +42,19 @@ Deno.test("errors: a failure carries what a person needs", () => {
     ["Failure", "Cannot sign in", "auth", "Look", "ghcr.io", cause],
   );
   assert.ok(failure instanceof Error);
+});
+
+Deno.test("errors: a failure stays what it is, also where cleaning up after it failed", () => {
+  const failure = new Failure("auth", "Cannot sign in");
+  assert.equal(asFailure(failure), failure);
+  assert.equal(asFailure(new SuppressedError(new Error("cleaning"), failure)), failure);
+});
+
+Deno.test("errors: what nobody foresaw is a bug that keeps its cause", () => {
+  const cause = new TypeError("x is\n not a function");
+  const { outcome, message, cause: kept } = asFailure(cause);
+  assert.deepEqual([outcome, kept], ["bug", cause]);
+  assert.equal(message, "An error that was not foreseen: x is not a function");
 });
 
 const THROWN: [name: string, thrown: unknown, text: string][] = [

@@ -2,7 +2,7 @@ import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { backoff, sleep } from "../retry.ts";
 import type { RegistryClient, RegistryRequest } from "./client.ts";
-import { networkFailure, statusFailure } from "./status.ts";
+import { damageFailure, networkFailure, statusFailure } from "./status.ts";
 import { type Chunks, readCopying, readInto, type ReadState } from "./chunks.ts";
 import { StallGuard } from "./stall_guard.ts";
 
@@ -145,13 +145,10 @@ export class RemoteBlob {
     const total = status === 206 ? range?.[3] : headers.get("Content-Length") ?? undefined;
     if (total !== undefined && total !== "*" && Number(total) !== this.size) {
       response.body?.cancel().catch(() => {});
-      throw new Failure(
-        "integrity",
-        `Cannot trust the blob ${this.digest}: it has ${total} bytes, and the manifest says ${this.size}`,
-        {
-          host: this.#options.client.host,
-          hint: "Push the ModelKit again: what the registry has is damaged",
-        },
+      throw damageFailure(
+        `blob ${this.digest}`,
+        `it has ${total} bytes, and the manifest says ${this.size}`,
+        { host: this.#options.client.host },
       );
     }
     if (status === 200 && from === 0 && length === this.size) return;

@@ -1,8 +1,8 @@
-import { Failure } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { readBody } from "../http.ts";
 import type { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
-import { networkFailure } from "./status.ts";
+import { damageFailure, networkFailure } from "./status.ts";
 
 /** The specification's recommended limit: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -48,6 +48,8 @@ export async function fetchManifest(
 ): Promise<Manifest> {
   const name = `${client.host}/${repository}${reference.includes(":") ? "@" : ":"}${reference}`;
   const purpose = `find "${name}"`;
+  const damaged = (why: string) =>
+    damageFailure(`manifest of "${name}"`, why, { host: client.host });
   const { response } = await client.request({
     repository,
     path: `manifests/${reference}`,
@@ -58,19 +60,19 @@ export async function fetchManifest(
   const bytes = await readBody(response, MAX_MANIFEST_BYTES).catch((error: unknown) => {
     signal.throwIfAborted();
     if (!(error instanceof RangeError)) throw networkFailure(error, purpose, client.host);
-    throw damaged(name, "it is longer than 4 MiB", client.host);
+    throw damaged("it is longer than 4 MiB");
   });
   const promised = reference.includes(":")
     ? reference
     : response.headers.get("Docker-Content-Digest");
   const digest = await digestOf(bytes, promised?.split(":")[0] ?? "sha256");
   if (promised !== null && digest !== promised) {
-    throw damaged(name, `its digest is ${digest}, not ${promised}`, client.host);
+    throw damaged(`its digest is ${digest}, not ${promised}`);
   }
   try {
     return { ...parseManifest(bytes), digest, bytes };
   } catch (error) {
-    throw damaged(name, error instanceof Error ? error.message : String(error), client.host);
+    throw damaged(messageOf(error));
   }
 }
 
@@ -106,11 +108,4 @@ function parseDescriptor(value: unknown): Descriptor {
     size: size as number,
     annotations: Object.fromEntries(strings),
   };
-}
-
-function damaged(name: string, why: string, host: string): Failure {
-  return new Failure("integrity", `Cannot trust the manifest of "${name}": ${why}`, {
-    host,
-    hint: "Push the ModelKit again, or look at what stands between here and the registry",
-  });
 }

@@ -8,7 +8,7 @@ import { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
 import { fetchManifest, type Manifest } from "./manifest.ts";
 import { StallGuard } from "./stall_guard.ts";
-import { networkFailure } from "./status.ts";
+import { damageFailure, networkFailure } from "./status.ts";
 
 /** A Kitfile as a config blob; kit itself refuses longer ones. */
 const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
@@ -22,10 +22,9 @@ export interface RegistriesOptions {
   stallTimeout: number;
   log: Log;
   signal: AbortSignal;
-  onRetry(failure: Failure): void;
 }
 
-/** All registries that one pair needs: one client a host, and what their manifests have told so far. */
+/** All registries that a run needs: one client a host, and what their manifests have told so far. */
 export class Registries {
   readonly #options: RegistriesOptions;
   readonly #clients = new Map<string, RegistryClient>();
@@ -103,10 +102,7 @@ export class Registries {
       stallTimeout,
       log,
       signal,
-      onRetry: (failure) => {
-        this.#options.onRetry(failure);
-        use?.onRetry();
-      },
+      onRetry: use?.onRetry,
     });
   }
 
@@ -134,14 +130,7 @@ export class Registries {
         throw networkFailure(error, `read the blob ${digest}`, host);
       });
       if (await digestOf(bytes, digest.split(":")[0]) === digest) return bytes;
-      throw new Failure(
-        "integrity",
-        `Cannot trust the blob ${digest}: what the registry sent has another digest`,
-        {
-          host,
-          hint: "Push the ModelKit again, or look at what stands between here and the registry",
-        },
-      );
+      throw damageFailure(`blob ${digest}`, "what the registry sent has another digest", { host });
     }, { attempts, signal, log });
   }
 

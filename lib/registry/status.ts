@@ -1,4 +1,4 @@
-import { Failure, messageOf } from "../errors.ts";
+import { Failure, type FailureOptions, messageOf } from "../errors.ts";
 import { networkMessageOf, readBody } from "../http.ts";
 import { redact } from "../redact.ts";
 
@@ -83,6 +83,23 @@ export function networkFailure(error: unknown, purpose: string, host: string): u
     hint: isName
       ? "Check the host's name and the DNS of the cluster"
       : "Check the network, the proxy and the port of the registry",
+  });
+}
+
+/**
+ * What the registry sent is not what a digest or a manifest promises.
+ *
+ * @param what such as `blob sha256:…`, or the manifest with its name
+ * @param options `transient` where it can be had elsewhere
+ */
+export function damageFailure(
+  what: string,
+  why: string,
+  options: Pick<FailureOptions, "host" | "transient"> = {},
+): Failure {
+  return new Failure("integrity", `Cannot trust the ${what}: ${why}`, {
+    ...options,
+    hint: "Push the ModelKit again, or look at what stands between here and the registry",
   });
 }
 

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
-import { Failure } from "../errors.ts";
 import type { RemoteBlob } from "../registry/blob.ts";
 import { StallGuard } from "../registry/stall_guard.ts";
+import { damageFailure } from "../registry/status.ts";
 
 /** Takes bytes of a blob in order. They may be used again when it is done; it rejects when nobody reads any more. */
 export type Sink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
@@ -48,13 +48,7 @@ export class Delivery {
     const { digest } = this.#blob;
     const found = `${digest.split(":")[0]}:${this.#hash.digest("hex")}`;
     if (found === digest) return;
-    throw new Failure(
-      "integrity",
-      `Cannot trust the blob ${digest}: what the registry sent has ${found}`,
-      {
-        hint: "Push the ModelKit again, or look at what stands between here and the registry",
-      },
-    );
+    throw damageFailure(`blob ${digest}`, `what the registry sent has ${found}`);
   }
 }
 

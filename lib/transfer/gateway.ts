@@ -1,4 +1,4 @@
-import { Failure, messageOf } from "../errors.ts";
+import { asFailure, Failure, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { RemoteBlob } from "../registry/blob.ts";
 import type { Manifest } from "../registry/manifest.ts";
@@ -178,13 +178,6 @@ export class Gateway implements AsyncDisposable {
       this.#deliveries.delete(settled);
     }
   }
-}
-
-function asFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  return new Failure("bug", `An error that was not foreseen: ${messageOf(error)}`, {
-    cause: error,
-  });
 }
 
 function close(connection: Deno.TcpConn): void {

@@ -32,7 +32,7 @@ export interface VerifiedOptions {
   config: Pick<Config, "flags" | "connections" | "stallTimeout">;
   auth: AuthContext;
   registries: Registries;
-  /** What its requests add up to; `registries` counts the retries. */
+  /** What its requests add up to. */
   stats: TransferStats;
   /** For what the gateway cannot do. */
   fallback: Transfer;
@@ -76,7 +76,11 @@ export class VerifiedTransfer implements Transfer {
     // Ranges that nobody needs any more end with the unpacking.
     const done = new AbortController();
     const concurrency = new Concurrency(config.connections);
-    const use = { until: done.signal, onRetry: () => concurrency.troubled() };
+    const onRetry = () => {
+      concurrency.troubled();
+      stats.retries++;
+    };
+    const use = { until: done.signal, onRetry };
     const plan = planLayers(job.modelkit, flags.filters);
     const downloads = new Downloads({
       concurrency,

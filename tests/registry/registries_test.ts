@@ -28,7 +28,7 @@ function world(
   });
   const registries = new Registries({
     ...{ plainHttp: false, fetch: network.fetch, auth: context, attempts, stallTimeout },
-    ...{ log: context.log, signal, onRetry: () => {} },
+    ...{ log: context.log, signal },
   });
   return { network, registries, [Symbol.asyncDispose]: () => network[Symbol.asyncDispose]() };
 }
@@ -200,7 +200,7 @@ for (
   Deno.test(`registries: a blob of ${name} cannot be read`, async () => {
     const registries = new Registries({
       ...{ plainHttp: false, auth: testContext(), attempts: 1, stallTimeout: 60_000 },
-      ...{ log: testContext().log, signal: new AbortController().signal, onRetry: () => {} },
+      ...{ log: testContext().log, signal: new AbortController().signal },
       fetch: () => Promise.resolve(new Response(null, { headers })),
     });
     const failure = await failureOf(() => registries.blob(HOST, "org/model", LAYER.digest));
