@@ -3,6 +3,7 @@ import { parseDuration } from "./duration.ts";
 import { unknownVariables } from "./environment.ts";
 import { Failure, messageOf } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
+import { type Mirrors, parseMirrors } from "./mirrors.ts";
 import { parseReference, type Reference } from "./reference.ts";
 import { Secret } from "./secret.ts";
 import { parseUnpackFlags, type UnpackFlags } from "./unpack_flags.ts";
@@ -36,6 +37,7 @@ export interface Config {
   timeout?: number;
   /** Milliseconds without progress. */
   stallTimeout: number;
+  mirrors: Mirrors;
   /** PEM text, or the path of a file with it. */
   caBundle?: string;
   logFormat: LogFormat;
@@ -113,6 +115,7 @@ export function readConfig(args: string[], variables: Record<string, string>): R
     transfer: oneOf("KIT_TRANSFER", environment.KIT_TRANSFER, ["verified", "direct"], "verified"),
     connections: whole("KIT_CONNECTIONS", 64, 8),
     attempts: whole("KIT_RETRIES", 100, 6),
+    mirrors: parseMirrors(environment.KIT_MIRRORS ?? "", mistakes),
     timeout: duration("KIT_TIMEOUT"),
     stallTimeout: duration("KIT_STALL_TIMEOUT") ?? 60_000,
     caBundle: environment.KIT_CA_BUNDLE,

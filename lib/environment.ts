@@ -102,6 +102,12 @@ export const ENVIRONMENT: VariableGroup[] = [
       { name: "HTTPS_PROXY", about: "Proxy for HTTPS" },
       { name: "NO_PROXY", about: "Hosts that are reached without a proxy" },
       {
+        name: "KIT_MIRRORS",
+        about:
+          "Registries that are asked first for what another one has, as `HOST=URL` with spaces between: " +
+          "`ghcr.io=https://mirror.example.com/ghcr`. With verified transfer only",
+      },
+      {
         name: "KIT_CONNECTIONS",
         about: "Most parallel connections to a registry, from 1 to 64",
         standard: "8",

@@ -63,7 +63,8 @@ async function initializeLocked(pair: Pair, context: Context): Promise<Result> {
   await using destination = await Destination.open(pair.destination, { log, signal });
 
   if (reference.digest !== undefined) {
-    const entry = await destination.find({ uri, digest: reference.digest, filters });
+    // What a URI with a digest stands for never changes; of an index the marker has the digest of its ModelKit.
+    const entry = await destination.find({ uri, filters });
     if (entry !== undefined) return complete(entry, pair, log);
   }
 

@@ -52,8 +52,7 @@ export function parseReference(uri: string): Reference {
       "it holds a user name or a password: set KIT_USER and KIT_PASSWORD instead",
     );
   }
-  const port = host.match(HOST_REGEXP)?.[1];
-  if (!HOST_REGEXP.test(host) || Number(port ?? 1) < 1 || Number(port ?? 1) > 65535) {
+  if (!isHost(host)) {
     throw new ReferenceError(`"${host}" is not a host with an optional port`);
   }
 
@@ -82,6 +81,13 @@ export function parseReference(uri: string): Reference {
   }
   if (!TAG_REGEXP.test(tag)) throw new ReferenceError(`"${tag}" is not a tag`);
   return { host, repository, tag };
+}
+
+/** Whether a text is a registry's host, with or without a port; a name alone, without a dot, is none. */
+export function isHost(text: string): boolean {
+  const match = HOST_REGEXP.exec(text);
+  const port = Number(match?.[1] ?? 1);
+  return match !== null && /[.:]/.test(text) && port >= 1 && port <= 65535;
 }
 
 /** The reference as kit's command line takes it: `host/repository:tag` or `host/repository@digest`. */

@@ -98,6 +98,7 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     plainHttp: config.flags.plainHttp,
     fetch: registry.fetch,
     auth,
+    mirrors: config.mirrors,
     attempts: config.attempts,
     stallTimeout: config.stallTimeout,
     log,

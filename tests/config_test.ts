@@ -31,6 +31,7 @@ Deno.test("config: with nothing but a pair everything has its default", () => {
     connections: 8,
     kitBin: "kit",
     attempts: 6,
+    mirrors: new Map(),
     timeout: undefined,
     stallTimeout: 60_000,
     caBundle: undefined,

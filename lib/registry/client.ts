@@ -14,11 +14,13 @@ export interface RegistryOptions {
   plainHttp: boolean;
   fetch(url: string, init: RequestInit): Promise<Response>;
   credentialsFor(repository: string): Promise<Credentials | undefined>;
+  /** URL of its API where that is not `/v2` of the host, without a slash at the end. */
+  api?: string;
 }
 
 export interface RegistryRequest {
   repository: string;
-  /** Below `/v2/<repository>/`. */
+  /** Below the API's `<repository>/`. */
   path: string;
   method?: "GET" | "HEAD";
   headers?: Record<string, string>;
@@ -44,15 +46,14 @@ const API_HOSTS: Record<string, string> = {
 export class RegistryClient {
   readonly host: string;
   readonly #options: RegistryOptions;
-  readonly #origin: string;
+  readonly #api: string;
   readonly #authorizations = new Map<string, Authorization>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.host = options.host;
-    this.#origin = `${options.plainHttp ? "http" : "https"}://${
-      API_HOSTS[options.host] ?? options.host
-    }`;
+    const scheme = options.plainHttp ? "http" : "https";
+    this.#api = options.api ?? `${scheme}://${API_HOSTS[options.host] ?? options.host}/v2`;
   }
 
   /**
@@ -61,7 +62,7 @@ export class RegistryClient {
    * @throws {Failure} by the status, or `unavailable` without one
    */
   async request(request: RegistryRequest): Promise<RegistryAnswer> {
-    const url = `${this.#origin}/v2/${request.repository}/${request.path}`;
+    const url = `${this.#api}/${request.repository}/${request.path}`;
     const authorization = this.#authorizationFor(request.repository);
     for (let attempt = 1;; attempt++) {
       const header = await authorization.header(request.signal);

@@ -6,11 +6,17 @@ import { damageFailure, networkFailure } from "./status.ts";
 
 /** The specification's recommended limit: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
-const MEDIA_TYPES = [
+const IMAGE_TYPES = [
   "application/vnd.oci.image.manifest.v1+json",
   "application/vnd.docker.distribution.manifest.v2+json",
+];
+const INDEX_TYPES = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+const MEDIA_TYPES = [
+  ...IMAGE_TYPES,
+  ...INDEX_TYPES,
   "application/vnd.oci.artifact.manifest.v1+json",
 ];
 
@@ -21,6 +27,8 @@ export interface Descriptor {
   /** Bytes. */
   size: number;
   annotations: Record<string, string>;
+  /** Of a manifest in an index. */
+  artifactType?: string;
 }
 
 /** A manifest, with the bytes that its digest is of. */
@@ -28,9 +36,14 @@ export interface Manifest {
   digest: string;
   mediaType: string;
   bytes: Uint8Array<ArrayBuffer>;
+  /** What it is a manifest of, where it says so. */
+  artifactType?: string;
+  annotations: Record<string, string>;
   /** Absent in an index. */
   config?: Descriptor;
   layers: Descriptor[];
+  /** Of an index: the manifests in it. */
+  manifests: Descriptor[];
 }
 
 /**
@@ -82,30 +95,46 @@ export function parseManifest(bytes: Uint8Array): Omit<Manifest, "digest" | "byt
   if (typeof value !== "object" || value === null || value.schemaVersion !== 2) {
     throw new Error("it is not an OCI manifest");
   }
-  const { mediaType = MEDIA_TYPES[0], config, layers = [] } = value;
-  if (typeof mediaType !== "string" || !Array.isArray(layers)) {
+  const { config, layers = [], manifests = [], artifactType, annotations } = value;
+  const { mediaType = "manifests" in value ? INDEX_TYPES[0] : IMAGE_TYPES[0] } = value;
+  if (typeof mediaType !== "string" || !Array.isArray(layers) || !Array.isArray(manifests)) {
     throw new Error("it is not an OCI manifest");
   }
   return {
     mediaType,
+    artifactType: textOf(artifactType),
+    annotations: textsOf(annotations),
     config: config === undefined ? undefined : parseDescriptor(config),
     layers: layers.map(parseDescriptor),
+    manifests: manifests.map(parseDescriptor),
   };
 }
 
 function parseDescriptor(value: unknown): Descriptor {
-  const { mediaType, digest, size, annotations } = (value ?? {}) as Record<string, unknown>;
+  const { mediaType, digest, size, annotations, artifactType } = (value ?? {}) as Record<
+    string,
+    unknown
+  >;
   if (typeof digest !== "string" || !/^sha(256|384|512):[a-f0-9]+$/.test(digest)) {
     throw new Error("a layer has no digest");
   }
   if (!Number.isSafeInteger(size) || (size as number) < 0) throw new Error("a layer has no size");
-  const strings = Object.entries(annotations ?? {}).filter((entry): entry is [string, string] =>
-    typeof entry[1] === "string"
-  );
   return {
-    mediaType: typeof mediaType === "string" ? mediaType : "",
+    mediaType: textOf(mediaType) ?? "",
     digest,
     size: size as number,
-    annotations: Object.fromEntries(strings),
+    annotations: textsOf(annotations),
+    artifactType: textOf(artifactType),
   };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function textsOf(value: unknown): Record<string, string> {
+  const texts = Object.entries(value ?? {}).filter((entry): entry is [string, string] =>
+    typeof entry[1] === "string"
+  );
+  return Object.fromEntries(texts);
 }

@@ -1,39 +1,36 @@
-import { type AuthContext, credentialsFor } from "../auth/mod.ts";
 import { Failure } from "../errors.ts";
 import { readBody } from "../http.ts";
-import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 import { RemoteBlob } from "./blob.ts";
-import { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
 import { fetchManifest, type Manifest } from "./manifest.ts";
+import { MirroredBlob, type ReadableBlob } from "./mirrored_blob.ts";
+import { Sources, type SourcesOptions } from "./sources.ts";
 import { StallGuard } from "./stall_guard.ts";
 import { damageFailure, networkFailure } from "./status.ts";
 
 /** A Kitfile as a config blob; kit itself refuses longer ones. */
 const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
 
-export interface RegistriesOptions {
-  plainHttp: boolean;
-  /** Speaks HTTP/1.1 only, so that each range has a connection of its own. */
-  fetch(url: string, init: RequestInit): Promise<Response>;
-  auth: AuthContext;
-  attempts: number;
-  stallTimeout: number;
-  log: Log;
-  signal: AbortSignal;
+/** How a blob is used. */
+export interface BlobUse {
+  /** Ends what is being read of it, beside the run's own signal. */
+  until: AbortSignal;
+  /** Told of every attempt at the registry that failed for a passing reason. */
+  onRetry(): void;
 }
 
-/** All registries that a run needs: one client a host, and what their manifests have told so far. */
+/** What a run asks of registries and their mirrors, and what their manifests have told so far. */
 export class Registries {
-  readonly #options: RegistriesOptions;
-  readonly #clients = new Map<string, RegistryClient>();
+  readonly #options: SourcesOptions;
+  readonly #sources: Sources;
   readonly #manifests = new Map<string, Manifest>();
   /** Sizes by digest. */
   readonly #sizes = new Map<string, number>();
 
-  constructor(options: RegistriesOptions) {
+  constructor(options: SourcesOptions) {
     this.#options = options;
+    this.#sources = new Sources(options);
   }
 
   /** The manifest under a tag or a digest, checked; a digest is asked for only once. */
@@ -41,15 +38,11 @@ export class Registries {
     const key = (digest: string) => `${host}/${repository}@${digest}`;
     const known = this.#manifests.get(key(reference));
     if (known !== undefined) return known;
-    const { attempts, signal, log, stallTimeout } = this.#options;
-    const manifest = await retry(async () => {
-      using guard = new StallGuard(
-        stallTimeout,
-        signal,
-        `read the manifest of "${host}/${repository}"`,
-      );
-      return await fetchManifest(this.#client(host), repository, reference, guard.signal);
-    }, { attempts, signal, log });
+    const isTag = !reference.includes(":");
+    const manifest = await this.#sources.first(
+      { host, repository, isTag, purpose: "read the manifest" },
+      ({ client, repository }, signal) => fetchManifest(client, repository, reference, signal),
+    );
     this.#manifests.set(key(manifest.digest), manifest);
     for (
       const { digest, size } of [...manifest.layers, ...(manifest.config ? [manifest.config] : [])]
@@ -59,92 +52,76 @@ export class Registries {
     return manifest;
   }
 
-  /**
-   * A blob that some manifest has told the size of, or that the registry is asked for it.
-   *
-   * @param use ends what is being read of it, beside the run's own signal, and is told of retries
-   */
+  /** A blob that some manifest has told the size of, or that the registry is asked for it. */
   async blob(
     host: string,
     repository: string,
     digest: string,
-    use?: { until: AbortSignal; onRetry(): void },
-  ): Promise<RemoteBlob> {
-    const { attempts, stallTimeout, log } = this.#options;
-    const signal = use === undefined
-      ? this.#options.signal
-      : AbortSignal.any([this.#options.signal, use.until]);
-    const client = this.#client(host);
-    let size = this.#sizes.get(digest);
-    if (size === undefined) {
-      const purpose = `find the blob ${digest} of "${host}/${repository}"`;
-      const { response } = await retry(async () => {
-        using guard = new StallGuard(stallTimeout, signal, purpose);
-        return await client.request({
-          repository,
-          path: `blobs/${digest}`,
-          method: "HEAD",
-          purpose,
-          signal: guard.signal,
-        });
-      }, { attempts, signal, log });
-      size = Number(response.headers.get("Content-Length") ?? NaN);
-      if (!Number.isSafeInteger(size)) {
-        throw new Failure("unavailable", `Cannot ${purpose}: it has no length`, { host });
-      }
-    }
-    return new RemoteBlob({
-      client,
-      repository,
-      digest,
-      size,
-      attempts,
-      stallTimeout,
-      log,
-      signal,
-      onRetry: use?.onRetry,
-    });
+    use?: BlobUse,
+  ): Promise<ReadableBlob> {
+    const { stallTimeout, log, signal: run } = this.#options;
+    const signal = use === undefined ? run : AbortSignal.any([run, use.until]);
+    const origin = this.#sources.origin(host, repository);
+    const size = this.#sizes.get(digest) ?? await this.#askSize(host, repository, digest, signal);
+    const common = { digest, size, stallTimeout, log, signal };
+    const blob = new RemoteBlob({ ...origin, ...common, onRetry: use?.onRetry });
+    const replicas = this.#sources.mirrors(host, repository).map(({ mirror, ...source }) => ({
+      mirror,
+      blob: new RemoteBlob({ ...source, ...common }),
+    }));
+    return replicas.length === 0 ? blob : new MirroredBlob(blob, replicas, signal);
   }
 
   /** A small blob as a whole, checked against its digest. */
   async config(host: string, repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>> {
-    const blob = await this.blob(host, repository, digest);
-    if (blob.size > MAX_CONFIG_BYTES) {
-      throw new Failure("integrity", `Cannot read the Kitfile: ${blob.size} bytes are no Kitfile`, {
+    const { size } = await this.blob(host, repository, digest);
+    if (size > MAX_CONFIG_BYTES) {
+      throw new Failure("integrity", `Cannot read the Kitfile: ${size} bytes are no Kitfile`, {
         host,
       });
     }
-    const { attempts, signal, log, stallTimeout } = this.#options;
-    return await retry(async () => {
-      using guard = new StallGuard(stallTimeout, signal, `read the blob ${digest}`);
-      const { response } = await this.#client(host).request({
-        repository,
-        path: `blobs/${digest}`,
-        purpose: `read the blob ${digest} of "${host}/${repository}"`,
-        signal: guard.signal,
-      });
-      const bytes = await readBody(response, blob.size).catch((error: unknown) => {
-        guard.signal.throwIfAborted();
-        // What is longer than the manifest says has another digest, too.
-        if (error instanceof RangeError) return new Uint8Array();
-        throw networkFailure(error, `read the blob ${digest}`, host);
-      });
-      if (await digestOf(bytes, digest.split(":")[0]) === digest) return bytes;
-      throw damageFailure(`blob ${digest}`, "what the registry sent has another digest", { host });
-    }, { attempts, signal, log });
+    return await this.#sources.first(
+      { host, repository, purpose: `read the blob ${digest}` },
+      async ({ client, repository }, signal) => {
+        const purpose = `read the blob ${digest} of "${client.host}/${repository}"`;
+        const request = { repository, path: `blobs/${digest}`, purpose, signal };
+        const { response } = await client.request(request);
+        const bytes = await readBody(response, size).catch((error: unknown) => {
+          signal.throwIfAborted();
+          // What is longer than the manifest says has another digest, too.
+          if (error instanceof RangeError) return new Uint8Array();
+          throw networkFailure(error, purpose, client.host);
+        });
+        if (await digestOf(bytes, digest.split(":")[0]) === digest) return bytes;
+        throw damageFailure(`blob ${digest}`, "what the registry sent has another digest", {
+          host: client.host,
+        });
+      },
+    );
   }
 
-  #client(host: string): RegistryClient {
-    const known = this.#clients.get(host);
-    if (known !== undefined) return known;
-    const { plainHttp, fetch, auth } = this.#options;
-    const client = new RegistryClient({
-      host,
-      plainHttp,
-      fetch,
-      credentialsFor: (repository) => credentialsFor({ host, repository }, auth),
-    });
-    this.#clients.set(host, client);
-    return client;
+  /** What the registry itself says: no digest vouches for a size. */
+  async #askSize(
+    host: string,
+    repository: string,
+    digest: string,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { attempts, log, stallTimeout } = this.#options;
+    const { client } = this.#sources.origin(host, repository);
+    const purpose = `find the blob ${digest} of "${host}/${repository}"`;
+    const { response } = await retry(async () => {
+      using guard = new StallGuard(stallTimeout, signal, purpose);
+      return await client.request({
+        repository,
+        path: `blobs/${digest}`,
+        method: "HEAD",
+        purpose,
+        signal: guard.signal,
+      });
+    }, { attempts, signal, log });
+    const size = Number(response.headers.get("Content-Length") ?? NaN);
+    if (Number.isSafeInteger(size)) return size;
+    throw new Failure("unavailable", `Cannot ${purpose}: it has no length`, { host });
   }
 }

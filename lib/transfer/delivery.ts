@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import type { RemoteBlob } from "../registry/blob.ts";
+import type { ReadableBlob } from "../registry/mirrored_blob.ts";
 import { StallGuard } from "../registry/stall_guard.ts";
 import { damageFailure } from "../registry/status.ts";
 
@@ -20,11 +20,11 @@ export interface TransferStats {
 export class Delivery {
   bytes = 0;
   readonly #hash: Hash;
-  readonly #blob: RemoteBlob;
+  readonly #blob: ReadableBlob;
   readonly #stats: TransferStats;
   #sink: Sink | undefined;
 
-  constructor(sink: Sink, blob: RemoteBlob, stats: TransferStats) {
+  constructor(sink: Sink, blob: ReadableBlob, stats: TransferStats) {
     this.#sink = sink;
     this.#blob = blob;
     this.#stats = stats;
@@ -48,13 +48,15 @@ export class Delivery {
     const { digest } = this.#blob;
     const found = `${digest.split(":")[0]}:${this.#hash.digest("hex")}`;
     if (found === digest) return;
-    throw damageFailure(`blob ${digest}`, `what the registry sent has ${found}`);
+    throw damageFailure(`blob ${digest}`, `what the registry sent has ${found}`, {
+      transient: this.#blob.distrust?.(),
+    });
   }
 }
 
 /** One stream for a registry that ignores ranges; after a break what has been delivered is read over. */
 export async function deliverStream(
-  blob: RemoteBlob,
+  blob: ReadableBlob,
   delivery: Delivery,
   { stallTimeout, signal }: { stallTimeout: number; signal: AbortSignal },
 ): Promise<void> {

@@ -1,6 +1,7 @@
 import { type AuthContext, credentialsFor } from "../auth/mod.ts";
 import type { Config } from "../config.ts";
 import type { Kit } from "../kit.ts";
+import { mirrorsOf } from "../mirrors.ts";
 import type { ModelKit } from "../modelkit.ts";
 import { folderBytes, Progress } from "../progress.ts";
 import type { Reference } from "../reference.ts";
@@ -11,7 +12,7 @@ import { explainingRefusal } from "./refusal.ts";
 
 export interface DirectOptions {
   kit: Kit;
-  config: Pick<Config, "flags">;
+  config: Pick<Config, "flags" | "mirrors">;
   auth: AuthContext;
   /** Flags that make kit trust our certificates. */
   trust: string[];
@@ -30,7 +31,12 @@ export class DirectTransfer implements Transfer {
   }
 
   async resolve(reference: Reference): Promise<ModelKit> {
-    const { kit, auth, retry: options } = this.#options;
+    const { kit, auth, config, retry: options } = this.#options;
+    if (mirrorsOf(reference.host, config.mirrors).length > 0) {
+      auth.log.warn("KIT_MIRRORS has no effect on direct transfer: kit asks the registry itself", {
+        host: reference.host,
+      });
+    }
     const credentials = await credentialsFor(reference, auth);
     return await explainingRefusal(
       async () => {

@@ -1,5 +1,6 @@
-import { IgnoredRange, type RemoteBlob } from "../registry/blob.ts";
+import { IgnoredRange } from "../registry/blob.ts";
 import type { Chunks } from "../registry/chunks.ts";
+import type { ReadableBlob } from "../registry/mirrored_blob.ts";
 import type { Concurrency } from "./concurrency.ts";
 import { deliverStream, Delivery, type Sink, type TransferStats } from "./delivery.ts";
 
@@ -13,7 +14,7 @@ export interface DownloadsOptions {
   /** Buffers in all: with CHUNK_BYTES the memory that the transfer takes, whatever the model's size. */
   buffers: number;
   /** What kit will open, in its order: fetched ahead while it writes. */
-  plan: RemoteBlob[];
+  plan: ReadableBlob[];
   stallTimeout: number;
   stats: TransferStats;
   signal: AbortSignal;
@@ -21,7 +22,7 @@ export interface DownloadsOptions {
 
 /** One blob on its way. */
 interface Job {
-  blob: RemoteBlob;
+  blob: ReadableBlob;
   chunks: number;
   /** The next chunk to ask for. */
   next: number;
@@ -74,7 +75,7 @@ export class Downloads {
    *
    * @throws {Failure} `integrity` where the digest is another one, or why the blob could not be read
    */
-  async deliver(blob: RemoteBlob, sink: Sink): Promise<void> {
+  async deliver(blob: ReadableBlob, sink: Sink): Promise<void> {
     const job = this.#open(blob);
     const delivery = new Delivery(sink, blob, this.#options.stats);
     try {
@@ -95,7 +96,7 @@ export class Downloads {
     delivery.verify();
   }
 
-  #open(blob: RemoteBlob): Job {
+  #open(blob: ReadableBlob): Job {
     const known = this.#jobs.find((job) => job.blob.digest === blob.digest && !job.isOpen);
     const job = known ?? createJob(blob);
     if (known === undefined) this.#jobs.push(job);
@@ -226,11 +227,11 @@ export class Downloads {
   }
 }
 
-function createJob(blob: RemoteBlob): Job {
+function createJob(blob: ReadableBlob): Job {
   const chunks = Math.ceil(blob.size / CHUNK_BYTES);
   return { blob, chunks, next: 0, head: 0, running: 0, ready: new Map(), isOpen: false };
 }
 
-function lengthOf(blob: RemoteBlob, index: number): number {
+function lengthOf(blob: ReadableBlob, index: number): number {
   return Math.min(CHUNK_BYTES, blob.size - index * CHUNK_BYTES);
 }

@@ -1,7 +1,7 @@
 import { asFailure, Failure, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { RemoteBlob } from "../registry/blob.ts";
 import type { Manifest } from "../registry/manifest.ts";
+import type { ReadableBlob } from "../registry/mirrored_blob.ts";
 import type { Downloads } from "./downloads.ts";
 import { type ProxyRequest, type Responder, serveConnection } from "./http_server.ts";
 
@@ -13,7 +13,7 @@ export interface GatewayOptions {
   log: Log;
   /** The manifest under a tag or a digest, checked. */
   manifest(host: string, repository: string, reference: string): Promise<Manifest>;
-  blob(host: string, repository: string, digest: string): Promise<RemoteBlob>;
+  blob(host: string, repository: string, digest: string): Promise<ReadableBlob>;
 }
 
 /**
@@ -133,7 +133,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   async #answerBlob(
-    blob: RemoteBlob,
+    blob: ReadableBlob,
     { method, respond, connection }: {
       method: string;
       respond: Responder;
@@ -149,7 +149,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   async #deliver(
-    blob: RemoteBlob,
+    blob: ReadableBlob,
     respond: Responder,
     headers: Record<string, string>,
     connection: Deno.TcpConn,

@@ -2,7 +2,7 @@ import type { AuthContext } from "../auth/mod.ts";
 import type { Config } from "../config.ts";
 import { Failure } from "../errors.ts";
 import type { Kit } from "../kit.ts";
-import { type ModelKit, modelkitOf, planLayers } from "../modelkit.ts";
+import { type ModelKit, planLayers } from "../modelkit.ts";
 import { Progress } from "../progress.ts";
 import type { Registries } from "../registry/registries.ts";
 import type { Reference } from "../reference.ts";
@@ -14,6 +14,7 @@ import { CHUNK_BYTES, Downloads } from "./downloads.ts";
 import { Gateway } from "./gateway.ts";
 import type { Transfer, TransferCost, UnpackJob } from "./mod.ts";
 import { explainingRefusal } from "./refusal.ts";
+import { resolveModelKit } from "./resolve.ts";
 
 /** Bytes of buffers for ranges: with what the runtime takes it keeps a pod below 112 MiB. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
@@ -23,7 +24,6 @@ const PATIENCE_MS = 150_000;
 const VERIFY_AFTER_MS = 30_000;
 /** What kit says when it is given a damaged layer. */
 const MAY_BE_DAMAGE = ["kit", "unavailable", "integrity"];
-const KITFILE_MEDIA_TYPE = "application/vnd.kitops.modelkit.config.v1+json";
 /** What Deno's TLS says of a certificate that is its own authority. */
 const SELF_SIGNED_REGEXP = /CaUsedAsEndEntity/;
 
@@ -52,9 +52,13 @@ export class VerifiedTransfer implements Transfer {
   }
 
   async resolve(reference: Reference): Promise<ModelKit> {
-    const { auth, fallback } = this.#options;
+    const { auth, fallback, registries } = this.#options;
     try {
-      return await explainingRefusal(() => this.#resolve(reference), reference, auth);
+      return await explainingRefusal(
+        () => resolveModelKit(registries, reference),
+        reference,
+        auth,
+      );
     } catch (error) {
       if (!(error instanceof Failure) || !SELF_SIGNED_REGEXP.test(error.message)) throw error;
       auth.log.warn(
@@ -69,6 +73,23 @@ export class VerifiedTransfer implements Transfer {
   /** @throws {Failure} why a layer could not be had or trusted, rather than what kit says of it */
   async unpack(job: UnpackJob): Promise<void> {
     if (this.#isFallenBack) return await this.#options.fallback.unpack(job);
+    const { stats, signal } = this.#options;
+    for (;;) {
+      try {
+        return await this.#unpack(job);
+      } catch (error) {
+        signal.throwIfAborted();
+        const isElsewhere = error instanceof Failure && error.outcome === "integrity" &&
+          error.transient;
+        if (!isElsewhere) throw error;
+        // Kit has the bytes already, so all begins anew. Each time there is a mirror less.
+        job.progress.log.warn(`${error.message}: unpacking again without that mirror`);
+        stats.bytes = 0;
+      }
+    }
+  }
+
+  async #unpack(job: UnpackJob): Promise<void> {
     const { kit, registries, stats, signal, config } = this.#options;
     const { flags } = config;
     const { host, repository } = job.reference;
@@ -141,29 +162,5 @@ export class VerifiedTransfer implements Transfer {
     const most = Math.max(networkMs, hashMs, kitMs);
     const limit = most === networkMs ? "network" : most === hashMs ? "hash" : "kit or disk";
     return { connections, retries, limit };
-  }
-
-  async #resolve({ host, repository, tag, digest }: Reference): Promise<ModelKit> {
-    const { registries } = this.#options;
-    const manifest = await registries.manifest(host, repository, digest ?? tag ?? "latest");
-    const { config, layers } = manifest;
-    if (config?.mediaType !== KITFILE_MEDIA_TYPE) {
-      return modelkitOf(manifest.digest, layers, undefined);
-    }
-    const kitfile = await registries.config(host, repository, config.digest);
-    try {
-      return modelkitOf(manifest.digest, layers, JSON.parse(new TextDecoder().decode(kitfile)));
-    } catch (error) {
-      if (error instanceof Failure) throw error;
-      throw new Failure(
-        "kit",
-        `Cannot read the Kitfile of "${host}/${repository}": it is not JSON`,
-        {
-          host,
-          hint: "Pack and push the ModelKit again",
-          cause: error,
-        },
-      );
-    }
   }
 }

@@ -43,7 +43,7 @@ for (const [name, reference, header, digest] of TRUSTED) {
     assert.equal(manifest.digest, digest);
     assert.equal(manifest.mediaType, "x/y");
     assert.deepEqual(manifest.bytes, BYTES);
-    assert.deepEqual(manifest.layers, [{ ...LAYER, annotations: {} }]);
+    assert.deepEqual(manifest.layers, [{ ...LAYER, annotations: {}, artifactType: undefined }]);
     assert.equal(visits[0].path, `/v2/org/model/manifests/${reference}`);
     assert.match(visits[0].headers.get("Accept") ?? "", /vnd\.oci\.image\.manifest\.v1\+json/);
   });
@@ -81,6 +81,8 @@ Deno.test("a manifest whose connection breaks is unavailable, and may be tried a
 
 const SHAPES: [name: string, change: object, says: RegExp][] = [
   ["layers that are no list", { layers: {} }, /not an OCI manifest/],
+  ["manifests that are no list", { manifests: null }, /not an OCI manifest/],
+  ["manifests without a digest", { manifests: [{ size: 1 }] }, /no digest/],
   ["a media type that is no text", { mediaType: 1 }, /not an OCI manifest/],
   ["a layer that is null", { layers: [null] }, /no digest/],
   ["a config that is null", { config: null }, /no digest/],
@@ -99,12 +101,29 @@ for (const [name, change, says] of SHAPES) {
   });
 }
 
-Deno.test("a manifest without a media type, a config and layers, as an index is", () => {
+Deno.test("a manifest without a media type, a config and layers", () => {
   assert.deepEqual(parseManifest(encode('{"schemaVersion":2}')), {
     mediaType: "application/vnd.oci.image.manifest.v1+json",
+    artifactType: undefined,
+    annotations: {},
     config: undefined,
     layers: [],
+    manifests: [],
   });
+});
+
+Deno.test("an index has manifests, each with its kind where it is named", () => {
+  const index = {
+    schemaVersion: 2,
+    annotations: { a: "b" },
+    manifests: [{ ...LAYER, artifactType: "x/kit" }],
+  };
+  const { mediaType, annotations, layers, manifests } = parseManifest(
+    encode(JSON.stringify(index)),
+  );
+  assert.equal(mediaType, "application/vnd.oci.image.index.v1+json");
+  assert.deepEqual([annotations, layers], [{ a: "b" }, []]);
+  assert.deepEqual(manifests, [{ ...LAYER, annotations: {}, artifactType: "x/kit" }]);
 });
 
 Deno.test("of annotations only texts are kept", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { digestOf } from "../../lib/registry/digest.ts";
+import { parseMirrors } from "../../lib/mirrors.ts";
 import { Registries } from "../../lib/registry/registries.ts";
 import { Failure } from "../../lib/errors.ts";
 import { testContext } from "../auth/context.ts";
@@ -19,7 +20,7 @@ const DIGEST = await digestOf(MANIFEST);
 
 function world(
   sites: Record<string, Site>,
-  { attempts = 2, stallTimeout = 60_000, signal = new AbortController().signal } = {},
+  { attempts = 2, stallTimeout = 60_000, signal = new AbortController().signal, mirrors = "" } = {},
 ) {
   const network = new TestNetwork(sites);
   const context = testContext({
@@ -28,7 +29,7 @@ function world(
   });
   const registries = new Registries({
     ...{ plainHttp: false, fetch: network.fetch, auth: context, attempts, stallTimeout },
-    ...{ log: context.log, signal },
+    ...{ mirrors: parseMirrors(mirrors, []), log: context.log, signal },
   });
   return { network, registries, [Symbol.asyncDispose]: () => network[Symbol.asyncDispose]() };
 }
@@ -200,7 +201,7 @@ for (
   Deno.test(`registries: a blob of ${name} cannot be read`, async () => {
     const registries = new Registries({
       ...{ plainHttp: false, auth: testContext(), attempts: 1, stallTimeout: 60_000 },
-      ...{ log: testContext().log, signal: new AbortController().signal },
+      ...{ mirrors: new Map(), log: testContext().log, signal: new AbortController().signal },
       fetch: () => Promise.resolve(new Response(null, { headers })),
     });
     const failure = await failureOf(() => registries.blob(HOST, "org/model", LAYER.digest));

@@ -13,7 +13,9 @@ const MANIFEST: Manifest = {
   digest: sha256(new TextEncoder().encode("{}")),
   mediaType: "x/y",
   bytes: new TextEncoder().encode("{}"),
+  annotations: {},
   layers: [],
+  manifests: [],
 };
 
 interface Answers {
