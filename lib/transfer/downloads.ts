@@ -75,8 +75,10 @@ export class Downloads {
    *
    * @throws {Failure} `integrity` where the digest is another one, or why the blob could not be read
    */
-  async deliver(blob: ReadableBlob, sink: Sink): Promise<void> {
-    const job = this.#open(blob);
+  async deliver(wanted: ReadableBlob, sink: Sink): Promise<void> {
+    const job = this.#open(wanted);
+    // The one that was planned, where there is one: it knows who has sent what was fetched ahead.
+    const { blob } = job;
     const delivery = new Delivery(sink, blob, this.#options.stats);
     try {
       for (let index = 0; index < job.chunks; index++) {

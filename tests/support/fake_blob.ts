@@ -29,6 +29,8 @@ export class FakeBlob {
   before?: (position: number) => void | Promise<void>;
   /** The answer of a registry that ignores ranges; with it `read` is not to be used. */
   whole?: () => ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** As that of a blob that came from mirrors. */
+  distrust?: () => boolean;
 
   constructor(bytes: Uint8Array<ArrayBuffer>, buffers = new Set<ArrayBuffer>()) {
     this.bytes = bytes;

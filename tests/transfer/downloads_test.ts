@@ -90,6 +90,17 @@ for (const at of [0, CHUNK_BYTES, 3 * CHUNK_BYTES + 4]) {
   });
 }
 
+for (const isElsewhere of [true, false]) {
+  Deno.test(`downloads: the planned blob says whether wrong bytes can be had elsewhere: ${isElsewhere}`, async () => {
+    const [planned, opened] = [1, 1].map((seed) => new FakeBlob(patterned(CHUNK_BYTES, seed)));
+    damaged(planned, 7);
+    planned.distrust = () => isElsewhere;
+    const { downloads } = create({ plan: [planned] });
+    const failure = await failureOf(() => downloads.deliver(opened.remote, collector().sink));
+    assert.deepEqual([failure.outcome, failure.transient], ["integrity", isElsewhere]);
+  });
+}
+
 Deno.test("downloads: a sink that takes no more: the rest is read and verified all the same", async () => {
   for (const isDamaged of [false, true]) {
     const blob = new FakeBlob(patterned(9 * CHUNK_BYTES + 5));
