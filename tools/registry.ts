@@ -12,7 +12,14 @@ export interface RegistryOptions {
   /** Paths of PEM files; without them the registry speaks plain HTTP. */
   tls?: { cert: string; key: string };
   /** Token sign-in, as distribution's `auth.token` wants it. Not together with htpasswd. */
-  token?: { realm: string; service: string; issuer: string; rootcertbundle: string };
+  token?: {
+    realm: string;
+    service: string;
+    issuer: string;
+    /** Paths of the public keys that tokens are signed with: certificates in PEM, or a JSON Web Key Set. */
+    rootcertbundle?: string;
+    jwks?: string;
+  };
   /** Folder for the blobs. It is kept; without one a temporary folder is used and removed. */
   root?: string;
 }

@@ -1,7 +1,11 @@
+import { sleep } from "../../lib/retry.ts";
+
 /** What happens to one answer of the registry; without any it is passed on as it is. */
 export interface Fault {
   /** Answer this instead. */
   respond?: Response;
+  /** Answer after so many milliseconds. */
+  delay?: number;
   /** Cut the connection after so many bytes of the body. */
   cutAfter?: number;
   /** Send so many bytes of the body, then nothing more until the client gives up. */
@@ -59,6 +63,7 @@ export class FaultProxy implements AsyncDisposable {
     };
     this.seen.push(seen);
     const fault = rule(seen) ?? {};
+    if (fault.delay !== undefined) await sleep(fault.delay, this.#stalled.signal);
     if (fault.respond !== undefined) return fault.respond;
     const headers = new Headers(request.headers);
     headers.delete("Host");
