@@ -10,7 +10,12 @@ export interface RegistryOptions {
   /** Users; without any the registry asks nobody who they are. */
   htpasswd?: readonly { user: string; password: string }[];
   /** Paths of PEM files; without them the registry speaks plain HTTP. */
-  tls?: { cert: string; key: string };
+  tls?: {
+    cert: string;
+    key: string;
+    /** Path of the authority that clients need a certificate of. */
+    clientCa?: string;
+  };
   /** Token sign-in, as distribution's `auth.token` wants it. Not together with htpasswd. */
   token?: {
     realm: string;
@@ -109,7 +114,13 @@ async function configOf({ htpasswd, tls, token, root }: RegistryOptions, folder:
     http: {
       addr: "127.0.0.1:0",
       secret: crypto.randomUUID(),
-      ...(tls && { tls: { certificate: tls.cert, key: tls.key } }),
+      ...(tls && {
+        tls: {
+          certificate: tls.cert,
+          key: tls.key,
+          ...(tls.clientCa && { clientcas: [tls.clientCa] }),
+        },
+      }),
     },
     ...(Object.keys(auth).length > 0 && { auth }),
   };
