@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import { Failure } from "../errors.ts";
 import type { Kit } from "../kit.ts";
 import { type ModelKit, planLayers } from "../modelkit.ts";
-import { Progress } from "../progress.ts";
+import { folderBytes, Progress } from "../progress.ts";
 import type { Registries } from "../registry/registries.ts";
 import type { Reference } from "../reference.ts";
 import { sleep } from "../retry.ts";
@@ -120,12 +120,16 @@ export class VerifiedTransfer implements Transfer {
         manifest: (...name) => registries.manifest(...name),
         blob: (...name) => registries.blob(...name, use),
       });
-      using _progress = new Progress({ ...job.progress, done: () => Promise.resolve(stats.bytes) });
+      // Datasets of S3 are kit's own affair: that it goes on with them only the disk shows.
+      const measure = flags.includeRemote
+        ? () => folderBytes(job.tree)
+        : () => Promise.resolve(stats.bytes);
+      using shown = new Progress({ ...job.progress, done: measure });
       downloads.start();
       try {
         await kit.unpack({ ...job.reference, digest }, job.tree, {
           words: [...flags.local, "--plain-http", `--proxy=${gateway.proxy}`],
-          progress: () => stats.bytes + stats.retries,
+          progress: () => stats.bytes + stats.retries + shown.bytes,
           // Stalls of the network are the gateway's, which tries again; this is for a kit that hangs itself.
           patience: PATIENCE_MS + 2 * config.stallTimeout,
         });

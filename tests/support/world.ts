@@ -50,6 +50,11 @@ export class TestWorld implements AsyncDisposable {
     return this.registry.host;
   }
 
+  /** Who may push, where the registry asks for a password. */
+  get login(): { user: string; password: string } | undefined {
+    return this.#options.htpasswd?.[0];
+  }
+
   /** Packs and pushes a ModelKit whose model file says `payload`. Returns its URI and digest. */
   async push(
     reference: string,
@@ -65,7 +70,7 @@ export class TestWorld implements AsyncDisposable {
       reference: full,
       plainHttp: this.#options.tls === undefined,
       networkFlags: this.#options.ca === undefined ? [] : [`--tls-cert=${this.#options.ca}`],
-      login: this.#options.htpasswd?.[0],
+      login: this.login,
       ...pack,
     });
     await Deno.remove(folder, { recursive: true });
