@@ -14,8 +14,8 @@ const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
 
 /** How a blob is used. */
 export interface BlobUse {
-  /** Ends what is being read of it, beside the run's own signal. */
-  until: AbortSignal;
+  /** Ends what is being read of it; at the latest the run's end does. One for all blobs, since there may be many. */
+  signal: AbortSignal;
   /** Told of every attempt at the registry that failed for a passing reason. */
   onRetry(): void;
 }
@@ -59,8 +59,8 @@ export class Registries {
     digest: string,
     use?: BlobUse,
   ): Promise<ReadableBlob> {
-    const { stallTimeout, log, signal: run } = this.#options;
-    const signal = use === undefined ? run : AbortSignal.any([run, use.until]);
+    const { stallTimeout, log } = this.#options;
+    const { signal } = use ?? this.#options;
     const origin = this.#sources.origin(host, repository);
     const size = this.#sizes.get(digest) ?? await this.#askSize(host, repository, digest, signal);
     const common = { digest, size, stallTimeout, log, signal };

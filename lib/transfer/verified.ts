@@ -101,7 +101,7 @@ export class VerifiedTransfer implements Transfer {
       concurrency.troubled();
       stats.retries++;
     };
-    const use = { until: done.signal, onRetry };
+    const use = { signal: AbortSignal.any([signal, done.signal]), onRetry };
     const plan = planLayers(job.modelkit, flags.filters);
     const downloads = new Downloads({
       concurrency,
@@ -111,7 +111,7 @@ export class VerifiedTransfer implements Transfer {
       ),
       stallTimeout: config.stallTimeout,
       stats,
-      signal: AbortSignal.any([signal, done.signal]),
+      signal: use.signal,
     });
     try {
       await using gateway = new Gateway({
