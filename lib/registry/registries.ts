@@ -25,7 +25,7 @@ export class Registries {
   readonly #options: SourcesOptions;
   readonly #sources: Sources;
   readonly #manifests = new Map<string, Manifest>();
-  /** Sizes by digest. */
+  /** What a manifest says counts in its own repository only: another one may lie. */
   readonly #sizes = new Map<string, number>();
 
   constructor(options: SourcesOptions) {
@@ -35,7 +35,7 @@ export class Registries {
 
   /** The manifest under a tag or a digest, checked; a digest is asked for only once. */
   async manifest(host: string, repository: string, reference: string): Promise<Manifest> {
-    const key = (digest: string) => `${host}/${repository}@${digest}`;
+    const key = (digest: string) => keyOf(host, repository, digest);
     const known = this.#manifests.get(key(reference));
     if (known !== undefined) return known;
     const isTag = !reference.includes(":");
@@ -47,7 +47,7 @@ export class Registries {
     for (
       const { digest, size } of [...manifest.layers, ...(manifest.config ? [manifest.config] : [])]
     ) {
-      this.#sizes.set(digest, size);
+      this.#sizes.set(key(digest), size);
     }
     return manifest;
   }
@@ -62,7 +62,8 @@ export class Registries {
     const { stallTimeout, log } = this.#options;
     const { signal } = use ?? this.#options;
     const origin = this.#sources.origin(host, repository);
-    const size = this.#sizes.get(digest) ?? await this.#askSize(host, repository, digest, signal);
+    const size = this.#sizes.get(keyOf(host, repository, digest)) ??
+      await this.#askSize(host, repository, digest, signal);
     const common = { digest, size, stallTimeout, log, signal };
     const blob = new RemoteBlob({ ...origin, ...common, onRetry: use?.onRetry });
     const replicas = this.#sources.mirrors(host, repository).map(({ mirror, ...source }) => ({
@@ -124,4 +125,8 @@ export class Registries {
     if (Number.isSafeInteger(size)) return size;
     throw new Failure("unavailable", `Cannot ${purpose}: it has no length`, { host });
   }
+}
+
+function keyOf(host: string, repository: string, digest: string): string {
+  return `${host}/${repository}@${digest}`;
 }

@@ -70,6 +70,16 @@ Deno.test("registries: sizes of blobs are those of the manifest, and nobody is a
   assert.equal(here.network.visits.length, 1);
 });
 
+Deno.test("registries: what a manifest of another repository says of a size does not count", async () => {
+  const lie = JSON.stringify({ schemaVersion: 2, layers: [{ ...LAYER, size: 1 }] });
+  await using here = world({
+    [ORIGIN]: registry((visit) => visit.path.includes("/evil/") ? new Response(lie) : undefined),
+  });
+  await here.registries.manifest(HOST, "org/model", "v1");
+  await here.registries.manifest(HOST, "evil/model", "v1");
+  assert.equal((await here.registries.blob(HOST, "org/model", LAYER.digest)).size, LAYER.size);
+});
+
 Deno.test("registries: the size of a blob that no manifest told of is asked for with HEAD", async () => {
   await using here = world({ [ORIGIN]: registry() });
   assert.equal((await here.registries.blob(HOST, "org/model", LAYER.digest)).size, 777);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Failure } from "../../lib/errors.ts";
-import { networkFailure, statusFailure } from "../../lib/registry/status.ts";
+import { damageFailure, networkFailure, statusFailure } from "../../lib/registry/status.ts";
 import { Secret } from "../../lib/secret.ts";
 
 const STATUSES: [status: number, outcome: string, transient: boolean][] = [
@@ -156,4 +156,14 @@ for (const [name, thrown, transient, says, hint] of NETWORK) {
 Deno.test("the network: a failure that is typed already stays as it is", () => {
   const failure = new Failure("timeout", "Cannot wait");
   assert.equal(networkFailure(failure, "read it", "ghcr.io"), failure);
+});
+
+Deno.test("damage is integrity, with what to do; it is final unless it can be had elsewhere", () => {
+  const { outcome, message, hint, transient, host } = damageFailure("blob x", "it is longer", {
+    host: "r.test",
+  });
+  assert.deepEqual([outcome, transient, host], ["integrity", false, "r.test"]);
+  assert.equal(message, "Cannot trust the blob x: it is longer");
+  assert.match(hint ?? "", /^Push the ModelKit again/);
+  assert.equal(damageFailure("blob x", "it is longer", { transient: true }).transient, true);
 });

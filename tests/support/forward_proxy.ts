@@ -1,3 +1,5 @@
+import { readHead, writeAll } from "./connection.ts";
+
 /** What a client asked the proxy for. */
 export interface ProxyVisit {
   /** The first line: `CONNECT host:port HTTP/1.1`, or a request in absolute form. */
@@ -48,8 +50,7 @@ export class ForwardProxy implements AsyncDisposable {
       ?.replace(/^.*?:\s*/, "");
     this.visits.push({ line, authorization });
     const { login, hosts } = this.#options;
-    const answer = (text: string) =>
-      writeAll(client, new TextEncoder().encode(`HTTP/1.1 ${text}\r\n\r\n`));
+    const answer = (text: string) => writeAll(client, `HTTP/1.1 ${text}\r\n\r\n`);
     if (login !== undefined && authorization !== `Basic ${btoa(login)}`) {
       return await answer("407 Proxy Authentication Required\r\nContent-Length: 0");
     }
@@ -67,7 +68,7 @@ export class ForwardProxy implements AsyncDisposable {
         const { pathname, search } = new URL(target);
         const kept = headers.filter((header) => !/^(proxy-|connection:)/i.test(header));
         const lines = [`${method} ${pathname}${search} HTTP/1.1`, ...kept, "Connection: close"];
-        await writeAll(server, new TextEncoder().encode(lines.join("\r\n") + "\r\n\r\n"));
+        await writeAll(server, lines.join("\r\n") + "\r\n\r\n");
       }
       await writeAll(server, rest);
       await Promise.race([copy(client, server), copy(server, client)]);
@@ -92,29 +93,9 @@ export class ForwardProxy implements AsyncDisposable {
   }
 }
 
-async function readHead(connection: Deno.TcpConn): Promise<{ head: string; rest: Uint8Array }> {
-  const buffer = new Uint8Array(64 * 1024);
-  for (let length = 0;;) {
-    const count = await connection.read(buffer.subarray(length));
-    if (count === null) throw new Error("the client hung up");
-    length += count;
-    const end = new TextDecoder().decode(buffer.subarray(0, length)).indexOf("\r\n\r\n");
-    if (end !== -1) {
-      const head = new TextDecoder().decode(buffer.subarray(0, end));
-      return { head, rest: buffer.slice(end + 4, length) };
-    }
-  }
-}
-
 async function copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
     await writeAll(to, buffer.subarray(0, count));
-  }
-}
-
-async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.byteLength;) {
-    offset += await connection.write(bytes.subarray(offset));
   }
 }

@@ -1,4 +1,5 @@
 import type { TestCertificate } from "./certificate.ts";
+import { readHead, writeAll } from "./connection.ts";
 
 /** What is sent to a request: a beginning, and then the same bytes without an end. */
 export interface Hostility {
@@ -49,7 +50,7 @@ export class HostileServer implements AsyncDisposable {
   }
 
   async #answer(connection: Deno.TlsConn): Promise<void> {
-    const request = await readHead(connection);
+    const { head: request } = await readHead(connection);
     const [line, ...lines] = request.split("\r\n");
     const [method, path] = line.split(" ");
     const hostility = this.#rule(path);
@@ -63,10 +64,10 @@ export class HostileServer implements AsyncDisposable {
       });
       const answered = [...answer.headers].map(([name, value]) => `${name}: ${value}`);
       const head = [`HTTP/1.1 ${answer.status} X`, ...answered, "Connection: close", "", ""];
-      await writeAll(connection, new TextEncoder().encode(head.join("\r\n")));
+      await writeAll(connection, head.join("\r\n"));
       return await writeAll(connection, await answer.bytes());
     }
-    await writeAll(connection, new TextEncoder().encode(hostility.head));
+    await writeAll(connection, hostility.head);
     const bytes = new TextEncoder().encode(
       hostility.forever.repeat(1 + 8192 / hostility.forever.length),
     );
@@ -89,22 +90,5 @@ export class HostileServer implements AsyncDisposable {
     this.#listener.close();
     for (const connection of this.#open) this.#close(connection);
     await this.#serving;
-  }
-}
-
-async function readHead(connection: Deno.TlsConn): Promise<string> {
-  const buffer = new Uint8Array(64 * 1024);
-  for (let length = 0;;) {
-    const count = await connection.read(buffer.subarray(length));
-    if (count === null) throw new Error("the client hung up");
-    length += count;
-    const text = new TextDecoder().decode(buffer.subarray(0, length));
-    if (text.includes("\r\n\r\n")) return text.slice(0, text.indexOf("\r\n\r\n"));
-  }
-}
-
-async function writeAll(connection: Deno.TlsConn, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.byteLength;) {
-    offset += await connection.write(bytes.subarray(offset));
   }
 }
