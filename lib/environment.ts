@@ -72,6 +72,11 @@ export const ENVIRONMENT: VariableGroup[] = [
       },
       { name: "AWS_ACCESS_KEY_ID", about: "Static keys for ECR, with AWS_SECRET_ACCESS_KEY" },
       {
+        name: "AWS_EC2_METADATA_DISABLED",
+        about: "`true`: the role of the EC2 instance is not looked for",
+        standard: "false",
+      },
+      {
         name: "AWS_ECR_REGION",
         about: "Region of the ECR registry",
         standard: "from the registry's host, then AWS_REGION",

@@ -1,21 +1,10 @@
 import { Failure, messageOf } from "../errors.ts";
-import { readBody } from "../http.ts";
 import { Secret } from "../secret.ts";
-import { refusalError } from "./aws_error.ts";
 import type { AwsIdentity } from "./aws_identity.ts";
+import { type AwsKeys, requestKeys } from "./aws_keys.ts";
 import type { AuthContext } from "./source.ts";
 
-/** Temporary keys as AWS gives them. */
-export interface AwsKeys {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string;
-}
-
 type Container = Extract<AwsIdentity, { kind: "container" }>;
-
-const MAX_ANSWER_BYTES = 64 * 1024;
-const MAX_ATTEMPTS = 3;
 
 /**
  * Asks the credentials endpoint of EKS Pod Identity or ECS. The SDK's provider for it cannot be given a fetch: it
@@ -33,21 +22,7 @@ export async function containerKeys(
   const headers = new Headers({ accept: "application/json" });
   const token = await authorization(identity, host, context);
   if (token !== undefined) headers.set("authorization", token.reveal());
-
-  for (let attempt = 1;; attempt++) {
-    try {
-      const response = await fetch(url, { headers, redirect: "manual" });
-      const text = new TextDecoder().decode(await readBody(response, MAX_ANSWER_BYTES));
-      if (response.status === 200) return parseKeys(text);
-      throw refusalOf(response.status, text);
-    } catch (error) {
-      const status = (error as { $metadata?: { httpStatusCode: number } }).$metadata
-        ?.httpStatusCode;
-      const isFinal = status !== undefined && status < 500 && status !== 429;
-      if (isFinal || attempt === MAX_ATTEMPTS || context.signal.aborted) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt * Math.random()));
-    }
-  }
+  return await requestKeys(url, { headers, fetch, signal: context.signal });
 }
 
 /**
@@ -88,38 +63,4 @@ async function authorization(
       },
     );
   }
-}
-
-function parseKeys(text: string): AwsKeys {
-  let answer: Record<string, unknown> = {};
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    // Said below; the parser's message would quote the keys.
-  }
-  const { AccessKeyId, SecretAccessKey, Token } = answer ?? {};
-  if (typeof AccessKeyId !== "string" || typeof SecretAccessKey !== "string") {
-    throw refusalError({
-      name: "",
-      message: "no AccessKeyId and SecretAccessKey in the answer",
-      status: 200,
-    });
-  }
-  return {
-    accessKeyId: AccessKeyId,
-    secretAccessKey: SecretAccessKey,
-    ...(typeof Token === "string" && { sessionToken: Token }),
-  };
-}
-
-/** EKS answers with plain text, ECS with JSON. */
-function refusalOf(status: number, text: string): Error {
-  let [name, message] = ["", text];
-  try {
-    const { Code, Message, code, message: lower } = JSON.parse(text);
-    [name, message] = [String(Code ?? code ?? ""), String(Message ?? lower ?? text)];
-  } catch {
-    // Plain text.
-  }
-  return refusalError({ name, message: message.slice(0, 500) || "no message", status });
 }

@@ -1,21 +1,14 @@
 import { Failure, messageOf } from "../errors.ts";
 import { type AwsIdentity, describeIdentity } from "./aws_identity.ts";
+import { type AwsRefusal, isTransientStatus, statusOf } from "./aws_refusal.ts";
 
 /** The part of AWS that was asked. */
-export type AwsService = "ECR" | "STS" | "the container credentials endpoint";
-
-/** An answer that is no success, in the shape that the SDK's exceptions have. */
-export interface AwsRefusal {
-  /** `AccessDenied` and the like; empty when AWS named none. */
-  name: string;
-  message: string;
-  status: number;
-}
-
-/** An error to throw for a refusal that the SDK did not make an exception of. */
-export function refusalError({ name, message, status }: AwsRefusal): Error {
-  return Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status } });
-}
+export type AwsService =
+  | "ECR"
+  | "ECR Public"
+  | "STS"
+  | "the container credentials endpoint"
+  | "the instance's metadata service";
 
 /**
  * Turns what went wrong into the failure that a person can act on: `auth` when AWS refused, `unavailable` when it
@@ -53,9 +46,8 @@ export function awsFailure(
     "unavailable",
     `${prefix}cannot reach ${service}: ${messageOf(error)}`,
     {
-      hint: service === "the container credentials endpoint"
-        ? `Check the Pod Identity agent of the node, and let NO_PROXY have the endpoint's address`
-        : `Check the pod's DNS, its way to AWS (NAT or VPC endpoint), proxy and CA settings`,
+      hint: UNREACHABLE_HINTS[service] ??
+        "Check the pod's DNS, its way to AWS (NAT or VPC endpoint), proxy and CA settings",
       host,
       cause: error,
     },
@@ -63,10 +55,16 @@ export function awsFailure(
 }
 
 const RETRY_HINT = "Try again later";
+const UNREACHABLE_HINTS: Partial<Record<AwsService, string>> = {
+  "the container credentials endpoint":
+    "Check the Pod Identity agent of the node, and let NO_PROXY have the endpoint's address",
+  "the instance's metadata service":
+    "Give the pod a role of its own (IRSA, Pod Identity), or let NO_PROXY have 169.254.169.254",
+};
 
 /** AWS has throttling under several names, some of them with status 400. */
 function isTransient({ name, status }: AwsRefusal): boolean {
-  return status >= 500 || status === 429 ||
+  return isTransientStatus(status) ||
     /throttl|TooManyRequests|RequestLimitExceeded|IDPCommunication/i.test(name);
 }
 
@@ -87,6 +85,9 @@ function remedy({ name, message }: AwsRefusal, service: AwsService, identity: Aw
     if (/^ExpiredToken/.test(name)) {
       return `Restart the pod: the token in "${identity.tokenFile}" is too old, kubelet should have renewed it`;
     }
+    if (/^RegionDisabled/.test(name)) {
+      return `Activate STS for the registry's region in the account settings of IAM`;
+    }
     if (/^InvalidIdentityToken/.test(name)) {
       return `Register the cluster's OIDC provider in the account of ${who}, with the audience sts.amazonaws.com`;
     }
@@ -95,7 +96,14 @@ function remedy({ name, message }: AwsRefusal, service: AwsService, identity: Aw
   if (service === "the container credentials endpoint") {
     return `Check the Pod Identity association of this pod's service account, and its role`;
   }
-  if (/^AccessDenied/.test(name)) return `Allow the action ecr:GetAuthorizationToken to ${who}`;
+  if (service === "the instance's metadata service") {
+    return `Check the instance profile of the node, or give the pod a role of its own`;
+  }
+  if (/^AccessDenied/.test(name)) {
+    return service === "ECR"
+      ? `Allow the action ecr:GetAuthorizationToken to ${who}`
+      : `Allow the actions ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken to ${who}`;
+  }
   if (/^ExpiredToken/.test(name)) return `Renew the credentials of ${who}: they have expired`;
   if (/UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch/.test(name)) {
     return `Check ${who} and the secret that goes with it: AWS does not know them`;
@@ -105,8 +113,7 @@ function remedy({ name, message }: AwsRefusal, service: AwsService, identity: Aw
 
 function refusalOf(error: unknown): AwsRefusal | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
-  const status = $metadata?.httpStatusCode;
+  const status = statusOf(error);
   if (status !== undefined) {
     return FOREIGN_REGEXP.test(error.name)
       ? { name: "", message: FOREIGN_MESSAGE, status }

@@ -1,4 +1,6 @@
 import { Secret } from "../secret.ts";
+import { findInstanceRole, type InstanceRole } from "./aws_instance.ts";
+import { findDefaultProfile } from "./aws_profile.ts";
 import type { AuthContext } from "./source.ts";
 
 /** How this program may prove to AWS who it is. */
@@ -6,7 +8,8 @@ export type AwsIdentity =
   | { kind: "keys"; accessKeyId: string; secretAccessKey: Secret; sessionToken?: Secret }
   | { kind: "web identity"; roleArn: string; tokenFile: string; sessionName?: string }
   | { kind: "container"; url: string; token?: Secret; tokenFile?: string }
-  | { kind: "profile"; from: string };
+  | { kind: "profile"; from: string }
+  | { kind: "instance" } & InstanceRole;
 
 /**
  * The identity that the environment names, in the order of AWS's default chain:
@@ -16,29 +19,35 @@ export type AwsIdentity =
  * 2. static keys
  * 3. web identity: a role and a token file (IRSA)
  * 4. container credentials (EKS Pod Identity, ECS)
- * 5. the shared credentials file, which AWS has before 3: in a pod there is none
+ * 5. the default profile of the shared files, which AWS has before 3: in a pod there is none
+ * 6. the role of the EC2 instance, where `options.instance` wants it: looking for it takes up to a second
  *
- * With S3_ENDPOINT present the keys go behind 4: they are then those of the S3 secret that KServe put there for
- * a model store which need not be AWS at all. The instance's metadata service (IMDS) is not asked.
+ * With S3_ENDPOINT present the keys go to the end: they are then those of the S3 secret that KServe put there for
+ * a model store which need not be AWS at all.
  *
  * @returns `undefined` when there is none
  */
-export async function findAwsIdentity(context: AuthContext): Promise<AwsIdentity | undefined> {
+export async function findAwsIdentity(
+  context: AuthContext,
+  options: { instance?: boolean } = {},
+): Promise<AwsIdentity | undefined> {
   const { environment } = context.config;
-  const keys = staticKeys(environment);
-  const pod = webIdentity(environment) ?? container(environment);
   if (environment.AWS_PROFILE !== undefined) {
     return { kind: "profile", from: `AWS_PROFILE "${environment.AWS_PROFILE}"` };
   }
-  if (keys !== undefined && pod !== undefined && hasS3Secret(environment)) {
-    context.log.info(
-      `S3_ENDPOINT is set: AWS_ACCESS_KEY_ID is taken for its key, and AWS ECR uses ${
-        describeIdentity(pod)
-      } instead`,
-    );
-    return pod;
-  }
-  return keys ?? pod ?? await sharedFile(context);
+  const keys = staticKeys(environment);
+  if (keys !== undefined && !hasS3Secret(environment)) return keys;
+  // Half an identity is a mistake to be told of, and no reason to take the node's.
+  const mayBeInstance = options.instance && missingHalf(environment) === undefined;
+  const own = webIdentity(environment) ?? container(environment) ?? await profile(context) ??
+    (mayBeInstance ? await instance(context) : undefined);
+  if (own === undefined || keys === undefined) return own ?? keys;
+  context.log.info(
+    `S3_ENDPOINT is set: AWS_ACCESS_KEY_ID is taken for its key, and AWS ECR uses ${
+      describeIdentity(own)
+    } instead`,
+  );
+  return own;
 }
 
 /** Names an identity in messages. */
@@ -52,6 +61,8 @@ export function describeIdentity(identity: AwsIdentity): string {
       return `the role of the pod's service account (Pod Identity, "${identity.url}")`;
     case "profile":
       return identity.from;
+    case "instance":
+      return `the role "${identity.role}" of the EC2 instance`;
   }
 }
 
@@ -76,7 +87,7 @@ export function missingHalf(environment: Readonly<Record<string, string>>): stri
  * the S3 store.
  */
 export function awsEndpoint(
-  service: "ECR" | "STS",
+  service: "ECR" | "ECR_PUBLIC" | "STS",
   environment: Readonly<Record<string, string>>,
 ): string | undefined {
   const own = environment[`AWS_ENDPOINT_URL_${service}`];
@@ -128,16 +139,14 @@ function container(environment: Readonly<Record<string, string>>): AwsIdentity |
   };
 }
 
-async function sharedFile(
-  { config: { environment }, readTextFile }: AuthContext,
-): Promise<AwsIdentity | undefined> {
-  const path = environment.AWS_SHARED_CREDENTIALS_FILE ??
-    (environment.HOME && `${environment.HOME}/.aws/credentials`);
-  if (!path) return undefined;
-  try {
-    await readTextFile(path);
-    return { kind: "profile", from: `the credentials file "${path}"` };
-  } catch {
-    return undefined; // Nobody asked for it, as far as can be known.
-  }
+async function profile(context: AuthContext): Promise<AwsIdentity | undefined> {
+  const path = await findDefaultProfile(context);
+  return path === undefined
+    ? undefined
+    : { kind: "profile", from: `the default profile of "${path}"` };
+}
+
+async function instance(context: AuthContext): Promise<AwsIdentity | undefined> {
+  const role = await findInstanceRole(context);
+  return role === undefined ? undefined : { kind: "instance", ...role };
 }

@@ -1,14 +1,22 @@
 import { Failure } from "../errors.ts";
+import { awsFailure } from "./aws_error.ts";
 import {
   awsEndpoint,
+  type AwsIdentity,
   describeIdentity,
   findAwsIdentity,
   hasS3Secret,
   missingHalf,
 } from "./aws_identity.ts";
+import { type EcrRegistry, parseEcrHost, REGION_REGEXP } from "./ecr_host.ts";
 import type { AuthContext, Credentials, Scope } from "./source.ts";
 
 export const name = "AWS ECR";
+
+/** Whether `host` is a registry of ECR, private or public. */
+export function matches(host: string): boolean {
+  return parseEcrHost(host) !== undefined;
+}
 
 /**
  * A token for an ECR host, when an AWS identity is present. Account and region come from the host, so that a role of
@@ -20,8 +28,30 @@ export async function credentialsFor(
 ): Promise<Credentials | undefined> {
   const registry = parseEcrHost(scope.host);
   if (registry === undefined) return undefined;
+  if (registry.account !== undefined) return await signIn(registry, scope, context);
+  try {
+    return await signIn(registry, scope, context);
+  } catch (error) {
+    // Everybody may read there, and a token only raises the limits: a role for a private registry need not have the
+    // right to ask for one, nor a locked network a way to us-east-1. No other source falls back in this way.
+    if (!(error instanceof Failure) || !["auth", "unavailable"].includes(error.outcome)) {
+      throw error;
+    }
+    context.log.warn(
+      `${error.message}: reading without signing in, within AWS's lower limits. ${error.hint}`,
+      { host: scope.host },
+    );
+  }
+}
+
+async function signIn(
+  registry: EcrRegistry,
+  scope: Scope,
+  context: AuthContext,
+): Promise<Credentials | undefined> {
   const { environment } = context.config;
-  const identity = await findAwsIdentity(context);
+  const isPublic = registry.account === undefined;
+  const identity = await identityFor(scope, context, { instance: !isPublic });
   if (identity === undefined) {
     const missing = missingHalf(environment);
     if (missing === undefined) return undefined;
@@ -36,18 +66,45 @@ export async function credentialsFor(
     );
   }
   checkSettings(environment);
+  const useDualStack = isOn(environment.AWS_USE_DUALSTACK_ENDPOINT);
   // Loading it costs some 20 MB of memory and 50 ms: only for runs that need it.
   const { requestToken } = await import("./ecr_client.ts");
   const token = await requestToken({
     host: scope.host,
     account: registry.account,
-    region: environment.AWS_ECR_REGION ?? registry.region,
+    region: isPublic ? registry.region : environment.AWS_ECR_REGION ?? registry.region,
     useFips: registry.isFips || isOn(environment.AWS_USE_FIPS_ENDPOINT),
-    useDualStack: isOn(environment.AWS_USE_DUALSTACK_ENDPOINT),
+    useDualStack,
     identity,
-    endpoints: { ecr: awsEndpoint("ECR", environment), sts: awsEndpoint("STS", environment) },
+    endpoints: {
+      ecr: isPublic
+        ? awsEndpoint("ECR_PUBLIC", environment) ?? publicEndpoint(registry.region, useDualStack)
+        : awsEndpoint("ECR", environment),
+      sts: awsEndpoint("STS", environment),
+    },
   }, context);
   return { ...token, source: `${name} (${describeIdentity(identity)})` };
+}
+
+async function identityFor(
+  { host }: Scope,
+  context: AuthContext,
+  options: { instance: boolean },
+): Promise<AwsIdentity | undefined> {
+  try {
+    return await findAwsIdentity(context, options);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const identity = { kind: "instance", endpoint: "", role: "" } as const;
+    throw awsFailure(error, { host, service: "the instance's metadata service", identity });
+  }
+}
+
+/** https://docs.aws.amazon.com/general/latest/gr/ecr-public.html */
+function publicEndpoint(region: string, useDualStack: boolean): string {
+  return useDualStack
+    ? `https://ecr-public.${region}.api.aws`
+    : `https://api.ecr-public.${region}.amazonaws.com`;
 }
 
 /** Mistakes that the SDK would report as if AWS could not be reached. */
@@ -62,57 +119,13 @@ function checkSettings(environment: Readonly<Record<string, string>>): void {
       },
     );
   }
-  for (const service of ["ECR", "STS"] as const) {
+  for (const service of ["ECR", "ECR_PUBLIC", "STS"] as const) {
     const endpoint = awsEndpoint(service, environment);
     if (endpoint === undefined || /^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) continue;
     throw new Failure("usage", `Cannot use the address of AWS ${service}: it is not an HTTP URL`, {
       hint: `Correct AWS_ENDPOINT_URL_${service} or AWS_ENDPOINT_URL`,
     });
   }
-}
-
-/** What the name of a private ECR registry says. */
-export interface EcrRegistry {
-  account: string;
-  region: string;
-  /** Whether the name is that of an endpoint with FIPS cryptography. */
-  isFips: boolean;
-}
-
-const REGION_REGEXP = /^[a-z]+(?:-[a-z]+)+-\d{1,2}$/;
-
-/**
- * `123456789012.dkr.ecr.eu-west-1.amazonaws.com` in all partitions, with FIPS and dual-stack names:
- * https://docs.aws.amazon.com/general/latest/gr/ecr.html
- * https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
- * https://github.com/awslabs/amazon-ecr-credential-helper/blob/main/ecr-login/api/client.go
- *
- * Anchored at both ends: a host that only begins like one of AWS's is not AWS's. public.ecr.aws is another service,
- * readable without a token.
- */
-const ECR_HOST_REGEXP = new RegExp(
-  String
-    .raw`^(?<account>\d{12})\.dkr[.-]ecr(?<fips>-fips)?\.(?<region>${
-    REGION_REGEXP.source.slice(1, -1)
-  })\.` +
-    "(?:" + [
-    String.raw`amazonaws\.com`,
-    String.raw`amazonaws\.com\.cn`, // China
-    String.raw`amazonaws\.eu`, // European Sovereign Cloud
-    String.raw`on\.aws`, // dual stack
-    String.raw`on\.amazonwebservices\.com\.cn`, // dual stack in China
-    String.raw`c2s\.ic\.gov`, // iso
-    String.raw`sc2s\.sgov\.gov`, // iso-b
-    String.raw`cloud\.adc-e\.uk`, // iso-e
-    String.raw`csp\.hci\.ic\.gov`, // iso-f
-  ].join("|") + ")" + String.raw`(?::443)?$`,
-);
-
-/** What `host` says about the registry, or `undefined` when it is not a private ECR registry. */
-export function parseEcrHost(host: string): EcrRegistry | undefined {
-  const groups = ECR_HOST_REGEXP.exec(host.toLowerCase())?.groups;
-  if (groups === undefined) return undefined;
-  return { account: groups.account, region: groups.region, isFips: groups.fips !== undefined };
 }
 
 function isOn(value: string | undefined): boolean {

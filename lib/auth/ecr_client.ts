@@ -1,12 +1,20 @@
-import { ECRClient, GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr";
+import {
+  type AuthorizationData,
+  ECRClient,
+  GetAuthorizationTokenCommand,
+} from "@aws-sdk/client-ecr";
 import { fromWebToken } from "@aws-sdk/credential-provider-web-identity";
 import { FetchHttpHandler } from "@smithy/fetch-http-handler";
 import { Failure, messageOf } from "../errors.ts";
-import { networkMessageOf, readBody, timeLimit } from "../http.ts";
+import { timeLimit } from "../http.ts";
 import { Secret } from "../secret.ts";
-import { type AwsKeys, containerKeys } from "./aws_container.ts";
-import { awsFailure, type AwsService, refusalError } from "./aws_error.ts";
+import { containerKeys } from "./aws_container.ts";
+import { awsFailure, type AwsService } from "./aws_error.ts";
+import { identityFetch, untilAborted } from "./aws_fetch.ts";
 import type { AwsIdentity } from "./aws_identity.ts";
+import { instanceKeys } from "./aws_instance.ts";
+import type { AwsKeys } from "./aws_keys.ts";
+import { refusalError } from "./aws_refusal.ts";
 import type { AuthContext } from "./source.ts";
 
 // The only file that imports the SDK: ecr.ts loads it when a host needs it.
@@ -15,8 +23,8 @@ import type { AuthContext } from "./source.ts";
 export interface TokenRequest {
   /** The registry, for messages. */
   host: string;
-  /** The registry's account, which need not be the identity's. */
-  account: string;
+  /** The registry's account, which need not be the identity's; absent for the public registry. */
+  account?: string;
   region: string;
   useFips: boolean;
   useDualStack: boolean;
@@ -34,7 +42,6 @@ export interface Token {
 
 /** In milliseconds: for one request, and for all of a sign-in with STS and repetitions. */
 export const LIMITS = { request: 10_000, total: 14_000 };
-const MAX_ANSWER_BYTES = 256 * 1024;
 
 /**
  * Signs in to one registry. Nothing is read from the environment here except by a profile's own chain.
@@ -58,16 +65,38 @@ export async function requestToken(
     }
   };
 
+  const isPublic = request.account === undefined;
   const client = new ECRClient({
     ...settings(request, request.endpoints.ecr, fetch),
     credentials: await credentials(request, context, fetch, during),
+    ...(isPublic && { signingName: "ecr-public" }),
   });
+  if (isPublic) askEcrPublic(client);
   try {
-    const command = new GetAuthorizationTokenCommand({ registryIds: [request.account] });
-    return await during("ECR", client.send(command).then(decode));
+    const registryIds = request.account === undefined ? undefined : [request.account];
+    const command = new GetAuthorizationTokenCommand({ registryIds });
+    return await during(isPublic ? "ECR Public" : "ECR", client.send(command).then(decode));
   } finally {
     client.destroy();
   }
+}
+
+/**
+ * ECR Public has a client of its own in the SDK. Its request differs from ECR's in the name, its answer in that there
+ * is one token, and no list of them:
+ * https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html
+ */
+function askEcrPublic({ middlewareStack }: ECRClient): void {
+  middlewareStack.add((next) => async (args) => {
+    const { headers } = args.request as { headers: Record<string, string> };
+    headers["x-amz-target"] = "SpencerFrontendService.GetAuthorizationToken";
+    const result = await next(args);
+    const output = result.output as { authorizationData?: unknown };
+    const { authorizationToken, expiresAt } = Object(output.authorizationData);
+    const expires = Number.isFinite(expiresAt) ? new Date(expiresAt * 1000) : undefined;
+    output.authorizationData = [{ authorizationToken, expiresAt: expires }];
+    return result;
+  }, { step: "build" });
 }
 
 type During = <T>(service: AwsService, work: Promise<T>) => Promise<T>;
@@ -101,6 +130,13 @@ async function credentials(
         await during(
           "the container credentials endpoint",
           containerKeys(identity, { host, fetch, context }),
+        ),
+      );
+    case "instance":
+      return remember(
+        await during(
+          "the instance's metadata service",
+          instanceKeys(identity, fetch, context.signal),
         ),
       );
     case "profile":
@@ -139,44 +175,6 @@ function settings(
 const nothing = () => {};
 const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-/** A fetch for identity calls: limited in time and size, and never redirected, since the body is a secret. */
-function identityFetch(
-  fetch: typeof globalThis.fetch,
-  total: AbortSignal,
-  milliseconds: number,
-): typeof globalThis.fetch {
-  return async (input, init) => {
-    using limit = timeLimit(milliseconds, total);
-    try {
-      const response = await fetch(input, { ...init, redirect: "manual", signal: limit.signal });
-      // The body counts for the limit too.
-      const body = await readBody(response, MAX_ANSWER_BYTES);
-      return new Response(body.length === 0 ? null : body, response);
-    } catch (error) {
-      const message = limit.signal.aborted
-        ? messageOf(limit.signal.reason)
-        : networkMessageOf(error);
-      // These names decide what the SDK's retry strategy does: it knows Node's codes and some browsers' texts only.
-      throw total.aborted
-        ? new DOMException(message, "AbortError")
-        : Object.assign(new Error(message, { cause: error }), { code: "ECONNRESET" });
-    }
-  };
-}
-
-/** The SDK's waits between attempts do not know the signal. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
 async function readToken(
   path: string,
   host: string,
@@ -210,11 +208,7 @@ function remember(keys: AwsKeys): AwsKeys {
 }
 
 /** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html */
-function decode(
-  { authorizationData }: {
-    authorizationData?: { authorizationToken?: string; expiresAt?: Date }[];
-  },
-): Token {
+function decode({ authorizationData }: { authorizationData?: AuthorizationData[] }): Token {
   const { authorizationToken, expiresAt } = authorizationData?.[0] ?? {};
   let decoded = "";
   try {

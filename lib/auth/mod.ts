@@ -41,6 +41,7 @@ export async function credentialsFor(
   const memory = memories.get(context) ?? { answers: new Map(), logged: new Set() };
   memories.set(context, memory);
   for (const source of sources) {
+    if (source.matches?.(scope.host) === false) continue;
     const credentials = await ask(source, scope, context, memory);
     if (credentials === undefined) continue;
     logOnce(memory, context, `Signing in to "${scope.host}" with ${credentials.source}`, scope);

@@ -40,5 +40,7 @@ export interface Source {
   name: string;
   /** Whether the answer depends on the repository too, and not on the host alone. */
   perRepository?: boolean;
+  /** Of a cloud: whether its registries have such a host, with its port. Absent: any host may be this source's. */
+  matches?(host: string): boolean;
   credentialsFor(scope: Scope, context: AuthContext): Promise<Credentials | undefined>;
 }

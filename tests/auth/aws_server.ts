@@ -12,22 +12,26 @@ export type Answer = (
   call: number,
 ) => Response | Promise<Response> | undefined;
 
-/** A fake of STS, ECR and a container credentials endpoint, one path each, on a free port. */
+/** A fake of STS, ECR, a container credentials endpoint and EC2's metadata, one path each, on a free port. */
 export interface AwsServer extends AsyncDisposable {
   url: string;
-  environment: { AWS_ENDPOINT_URL_STS: string; AWS_ENDPOINT_URL_ECR: string };
+  environment: Record<
+    "AWS_ENDPOINT_URL_STS" | "AWS_ENDPOINT_URL_ECR" | "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    string
+  >;
   sts: RecordedRequest[];
   ecr: RecordedRequest[];
   container: RecordedRequest[];
+  instance: RecordedRequest[];
 }
 
 export const TOKEN_OF_ECR = "token:with:colons";
 export const EXPIRES_AT = new Date("2100-01-01T00:00:00Z");
 
 export function serveAws(
-  answers: { sts?: Answer; ecr?: Answer; container?: Answer } = {},
+  answers: { sts?: Answer; ecr?: Answer; container?: Answer; instance?: Answer } = {},
 ): AwsServer {
-  const recorded = { sts: [], ecr: [], container: [] } as Record<
+  const recorded = { sts: [], ecr: [], container: [], instance: [] } as Record<
     keyof typeof answers,
     RecordedRequest[]
   >;
@@ -37,6 +41,8 @@ export function serveAws(
       ? "sts"
       : pathname.startsWith("/ecr")
       ? "ecr"
+      : pathname.startsWith("/imds")
+      ? "instance"
       : "container";
     const record = {
       method: request.method,
@@ -45,19 +51,26 @@ export function serveAws(
       body: await request.text(),
     };
     recorded[service].push(record);
-    return await answers[service]?.(record, recorded[service].length) ?? success(service);
+    return await answers[service]?.(record, recorded[service].length) ?? success(service, record);
   });
   const url = `http://127.0.0.1:${server.addr.port}`;
   return {
     url,
-    environment: { AWS_ENDPOINT_URL_STS: `${url}/sts`, AWS_ENDPOINT_URL_ECR: `${url}/ecr` },
+    environment: {
+      AWS_ENDPOINT_URL_STS: `${url}/sts`,
+      AWS_ENDPOINT_URL_ECR: `${url}/ecr`,
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: `${url}/imds/`,
+    },
     ...recorded,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html */
-function success(service: "sts" | "ecr" | "container"): Response {
+function success(
+  service: "sts" | "ecr" | "container" | "instance",
+  request: RecordedRequest,
+): Response {
   switch (service) {
     case "sts":
       return new Response(
@@ -78,6 +91,35 @@ function success(service: "sts" | "ecr" | "container"): Response {
         Token: "session-of-pod",
         Expiration: EXPIRES_AT.toISOString(),
       });
+    case "instance":
+      return instanceSuccess(request);
+  }
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html */
+function instanceSuccess({ method, path, headers }: RecordedRequest): Response {
+  if (path === "/imds/latest/api/token") {
+    const life = Number(headers.get("x-aws-ec2-metadata-token-ttl-seconds"));
+    const isRight = method === "PUT" && life >= 1 && life <= 21600;
+    return new Response(isRight ? "session-of-imds" : "", { status: isRight ? 200 : 400 });
+  }
+  if (method !== "GET" || headers.get("x-aws-ec2-metadata-token") !== "session-of-imds") {
+    return new Response("", { status: 401 });
+  }
+  switch (path) {
+    case "/imds/latest/meta-data/iam/security-credentials/":
+      return new Response("node-role");
+    case "/imds/latest/meta-data/iam/security-credentials/node-role":
+      return Response.json({
+        Code: "Success",
+        Type: "AWS-HMAC",
+        AccessKeyId: "ASIAOFNODE",
+        SecretAccessKey: "secret-of-node",
+        Token: "session-of-node",
+        Expiration: EXPIRES_AT.toISOString(),
+      });
+    default:
+      return new Response("", { status: 404 });
   }
 }
 

@@ -23,6 +23,7 @@ interface Row {
   sts?: Answer;
   ecr?: Answer;
   container?: Answer;
+  instance?: Answer;
   outcome: FailureName;
   /** What follows `Cannot sign in to "HOST": AWS ECR: `. */
   message: RegExp;
@@ -289,6 +290,109 @@ const rows: Row[] = [
     hint: /association/,
     requests: 1,
   },
+  {
+    name: "the instance's metadata service fails",
+    environment: {},
+    instance: () => new Response("busy", { status: 503 }),
+    outcome: "unavailable",
+    message: /^the instance's metadata service answered 503: busy$/,
+    hint: /Try again/,
+    requests: 1,
+  },
+  {
+    name: "the instance cannot assume its role",
+    environment: {},
+    instance: ({ path }) =>
+      path.endsWith("/node-role")
+        ? Response.json({ Code: "AssumeRoleUnauthorizedAccess", Message: "EC2 cannot assume" })
+        : undefined,
+    outcome: "auth",
+    message:
+      /^the instance's metadata service answered 200 AssumeRoleUnauthorizedAccess: EC2 cannot assume$/,
+    hint: /instance profile/,
+    requests: 4,
+  },
+  {
+    name: "the instance's role is gone when its keys are asked for",
+    environment: {},
+    instance: ({ path }) =>
+      path.endsWith("/node-role") ? new Response("", { status: 404 }) : undefined,
+    outcome: "auth",
+    message: /^the instance's metadata service answered 404: no message$/,
+    hint: /instance profile/,
+    requests: 4,
+  },
+  {
+    name: "ECR denies the instance's role",
+    environment: {},
+    ecr: () => ecrError(400, "AccessDeniedException", "not authorized"),
+    outcome: "auth",
+    message: /^ECR answered 400 AccessDeniedException: not authorized$/,
+    hint: /ecr:GetAuthorizationToken to the role "node-role" of the EC2 instance/,
+    requests: 5,
+  },
+  {
+    name: "STS does not know the role",
+    environment: WEB,
+    sts: () => stsError(400, "ValidationError", "Request ARN is invalid"),
+    outcome: "auth",
+    message: /^STS answered 400 ValidationError: Request ARN is invalid$/,
+    hint: /check the ARN/,
+    requests: 1,
+  },
+  {
+    name: "STS cannot reach the cluster's OIDC provider",
+    environment: WEB,
+    sts: () => stsError(400, "IDPCommunicationError", "could not reach the provider"),
+    outcome: "unavailable",
+    message: /^STS answered 400 IDPCommunicationError/,
+    hint: /Try again/,
+    requests: 3,
+  },
+  {
+    name: "STS is turned off in the region",
+    environment: WEB,
+    sts: () => stsError(403, "RegionDisabledException", "STS is not activated in this region"),
+    outcome: "auth",
+    message: /^STS answered 403 RegionDisabledException: STS is not activated/,
+    hint: /Activate STS/,
+    requests: 1,
+  },
+  {
+    name: "nobody listens at STS",
+    environment: { ...WEB, AWS_ENDPOINT_URL_STS: closedAddress() },
+    outcome: "unavailable",
+    message: /^cannot reach STS: .*[Cc]onnection refused/,
+    hint: /DNS/,
+    requests: 0,
+  },
+  {
+    name: "nobody listens at the container endpoint",
+    environment: { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${closedAddress()}/v1` },
+    outcome: "unavailable",
+    message: /^cannot reach the container credentials endpoint: .*[Cc]onnection refused/,
+    hint: /Pod Identity agent.*NO_PROXY/,
+    requests: 0,
+  },
+  {
+    name: "the secret does not fit the key",
+    environment: KEYS,
+    ecr: () => ecrError(400, "InvalidSignatureException", "does not match the signature"),
+    outcome: "auth",
+    message: /^ECR answered 400 InvalidSignatureException: does not match/,
+    hint: /Check AWS_ACCESS_KEY_ID "AKIAOFTEST" and the secret that goes with it/,
+    requests: 1,
+  },
+  {
+    name: "an endpoint policy refuses the account",
+    environment: KEYS,
+    ecr: () =>
+      ecrError(403, "AccessDeniedException", "with an explicit deny in a VPC endpoint policy"),
+    outcome: "auth",
+    message: /^ECR answered 403 AccessDeniedException: with an explicit deny/,
+    hint: /Allow the action ecr:GetAuthorizationToken/,
+    requests: 1,
+  },
 ];
 
 const FILES = { "/var/run/token": "jwt-of-pod", "/var/run/pod-token": "token-of-pod" };
@@ -319,7 +423,10 @@ for (
       }
       return true;
     });
-    assert.equal(server.sts.length + server.ecr.length + server.container.length, requests);
+    assert.equal(
+      [...server.sts, ...server.ecr, ...server.container, ...server.instance].length,
+      requests,
+    );
   });
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { credentialsFor } from "../../lib/auth/ecr.ts";
 import { Failure } from "../../lib/errors.ts";
 import { knownSecrets } from "../../lib/secret.ts";
-import { type AwsServer, EXPIRES_AT, serveAws, TOKEN_OF_ECR } from "./aws_server.ts";
+import { type AwsServer, ecrError, EXPIRES_AT, serveAws, TOKEN_OF_ECR } from "./aws_server.ts";
 import { testContext } from "./context.ts";
 
 const HOST = "222222222222.dkr.ecr.eu-west-3.amazonaws.com";
@@ -26,7 +26,7 @@ function contextFor(server: AwsServer, environment: Record<string, string>) {
 
 Deno.test("a host that is not ECR is left alone, whatever the environment says", async () => {
   const context = testContext({ environment: { ...KEYS, ...WEB } });
-  for (const host of ["ghcr.io", "public.ecr.aws", `${HOST}.example.com`]) {
+  for (const host of ["ghcr.io", `${HOST}.example.com`]) {
     assert.equal(await credentialsFor({ host, repository: "a" }, context), undefined);
   }
 });
@@ -107,6 +107,14 @@ Deno.test("Pod Identity: the endpoint gets the token, and ECR is signed with wha
   ]]);
   assert.equal(server.container[0].headers.get("authorization"), "token-of-pod");
   assert.equal(server.ecr[0].headers.get("x-amz-security-token"), "session-of-pod");
+});
+
+Deno.test("EC2: the instance's role signs in to a private registry, without any setting", async () => {
+  await using server = serveAws();
+  const credentials = await credentialsFor(SCOPE, contextFor(server, {}));
+  assert.equal(credentials?.password.reveal(), TOKEN_OF_ECR);
+  assert.equal(credentials?.source, `AWS ECR (the role "node-role" of the EC2 instance)`);
+  assert.equal(server.ecr[0].headers.get("x-amz-security-token"), "session-of-node");
 });
 
 const regions: [name: string, environment: Record<string, string>, region: string][] = [
@@ -193,6 +201,83 @@ for (const [name, host, environment, expected] of addresses) {
     assert.equal(isSaid, name.includes("S3 store's"));
   });
 }
+
+const PUBLIC = { host: "public.ecr.aws", repository: "org/model" };
+const publicToken = () =>
+  Response.json({
+    authorizationData: { authorizationToken: btoa(`AWS:${TOKEN_OF_ECR}`), expiresAt: 4102444800 },
+  });
+
+Deno.test("the public registry: IRSA and ECR Public are asked, both in us-east-1", async () => {
+  await using server = serveAws({ ecr: publicToken });
+  const urls: string[] = [];
+  const context = testContext({
+    environment: { ...WEB, AWS_REGION: "eu-west-1", AWS_ECR_REGION: "eu-west-2" },
+    files: FILES,
+    fetch: (input, init) => {
+      const { url, method, headers, body } = input as Request;
+      urls.push(url);
+      const path = urls.length === 1 ? "sts" : "ecr";
+      return fetch(`${server.url}/${path}`, { ...init, method, headers, body });
+    },
+  });
+  const credentials = await credentialsFor(PUBLIC, context);
+  assert.deepEqual(urls, [
+    "https://sts.us-east-1.amazonaws.com/",
+    "https://api.ecr-public.us-east-1.amazonaws.com/",
+  ]);
+  assert.equal(credentials?.username, "AWS");
+  assert.equal(credentials?.password.reveal(), TOKEN_OF_ECR);
+  assert.equal(credentials?.expiresAt, EXPIRES_AT.getTime());
+  const [{ headers, body }] = server.ecr;
+  assert.equal(headers.get("x-amz-target"), "SpencerFrontendService.GetAuthorizationToken");
+  assert.match(headers.get("authorization")!, /\/us-east-1\/ecr-public\/aws4_request, /);
+  assert.deepEqual(JSON.parse(body), {});
+});
+
+const publicEndpoints: [environment: Record<string, string>, expected: string][] = [
+  [{ AWS_USE_DUALSTACK_ENDPOINT: "true" }, "https://ecr-public.us-east-1.api.aws/"],
+  [{ AWS_ENDPOINT_URL_ECR_PUBLIC: "http://public.test" }, "http://public.test/"],
+  [
+    { AWS_ENDPOINT_URL_ECR: "http://private.test" },
+    "https://api.ecr-public.us-east-1.amazonaws.com/",
+  ],
+];
+for (const [environment, expected] of publicEndpoints) {
+  Deno.test(`the public registry: ${Object.keys(environment)} leads to ${expected}`, async () => {
+    const urls: string[] = [];
+    const context = testContext({
+      environment: { ...KEYS, ...environment },
+      fetch: (input) => {
+        urls.push((input as Request).url);
+        return Promise.resolve(publicToken());
+      },
+    });
+    assert.equal((await credentialsFor(PUBLIC, context))?.username, "AWS");
+    assert.deepEqual(urls, [expected]);
+  });
+}
+
+Deno.test("the public registry: without an identity of the pod's own nobody is asked", async () => {
+  await using server = serveAws();
+  const context = contextFor(server, {});
+  assert.equal(await credentialsFor(PUBLIC, context), undefined);
+  assert.deepEqual([server.instance.length, server.ecr.length, context.lines], [0, 0, []]);
+});
+
+Deno.test("the public registry: an identity that fails is a warning with a remedy, and no error", async () => {
+  await using server = serveAws({
+    ecr: () => ecrError(400, "AccessDeniedException", "not authorized"),
+  });
+  const context = contextFor(server, {
+    ...KEYS,
+    AWS_ENDPOINT_URL_ECR_PUBLIC: `${server.url}/ecr`,
+  });
+  assert.equal(await credentialsFor(PUBLIC, context), undefined);
+  assert.equal(context.lines.length, 1);
+  assert.match(context.lines[0], / WARN .*ECR Public answered 400 AccessDeniedException: /);
+  assert.match(context.lines[0], /ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken/);
+});
 
 Deno.test("nothing of the process's own environment reaches AWS", async () => {
   await using server = serveAws();
