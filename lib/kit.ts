@@ -86,12 +86,13 @@ export class Kit {
   }
 
   /**
-   * Signs in, and so checks the credentials; kit keeps them in the private folder.
+   * Signs in, and so checks the credentials; kit keeps them in the private folder. A bearer token is only kept there.
    *
    * @throws {Failure} `auth` where the registry refuses them
    */
   async login(host: string, credentials: Credentials): Promise<void> {
     const { network } = this.#options;
+    if (credentials.isBearer) return await this.#keepToken(host, credentials);
     await this.#run({
       args: [
         "login",
@@ -105,6 +106,15 @@ export class Kit {
       reference: { host },
       onLine: (line) => this.#show(line),
     });
+  }
+
+  /** `kit login` has no way to give a bearer token, but kit takes one from where it keeps its credentials. */
+  async #keepToken(host: string, { password }: Credentials): Promise<void> {
+    // Docker Hub's entry has this name: https://pkg.go.dev/oras.land/oras-go/v2/registry/remote/credentials#ServerAddressFromRegistry
+    const key = /^(registry-1\.)?docker\.io$/.test(host) ? "https://index.docker.io/v1/" : host;
+    const config = { auths: { [key]: { registrytoken: password.reveal() } } };
+    const path = `${this.#options.home}/credentials.json`;
+    await Deno.writeTextFile(path, JSON.stringify(config), { mode: 0o600 });
   }
 
   /** Asks the registry what the reference is: its digest, layers and Kitfile. */

@@ -86,6 +86,26 @@ Deno.test("kit: a login gives the password to standard input, and to nothing els
   }
 });
 
+const KEYS_OF_TOKENS = [
+  ["h.io", "h.io"],
+  ["h.io:5000", "h.io:5000"],
+  ["docker.io", "https://index.docker.io/v1/"],
+  ["registry-1.docker.io", "https://index.docker.io/v1/"],
+  ["docker.io.example.com", "docker.io.example.com"],
+];
+for (const [host, key] of KEYS_OF_TOKENS) {
+  Deno.test(`kit: a bearer token for ${host} is put where kit keeps credentials, as ${key}`, async () => {
+    await using world = await setUp("");
+    await world.kit.login(host, { ...credentials(""), isBearer: true });
+    assert.deepEqual(await world.fake.calls(), []);
+    const path = world.folder.at("home/credentials.json");
+    const written = JSON.parse(await Deno.readTextFile(path));
+    assert.deepEqual(written, { auths: { [key]: { registrytoken: PASSWORD } } });
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+    assert.ok(!world.lines.join().includes("pass:w"));
+  });
+}
+
 Deno.test("kit: a login without a user name has no such flag", async () => {
   await using world = await setUp("");
   await world.kit.login("h.io", credentials(""));

@@ -1,6 +1,6 @@
 import { canonicalHost, parseRegistryAddress } from "./registry_host.ts";
 import { Secret } from "../secret.ts";
-import type { Scope } from "./source.ts";
+import type { Credentials, Scope } from "./source.ts";
 
 /** One entry of a docker config, with where it came from. */
 export interface Entry {
@@ -18,7 +18,9 @@ export interface Entry {
 }
 
 /** What an entry gives: something to sign in with, or what is wrong with it. */
-export type Login = { username: string; password: Secret } | { problem: string; hint: string };
+export type Login =
+  | Pick<Credentials, "username" | "password" | "isBearer">
+  | { problem: string; hint: string };
 
 /**
  * All entries of one docker `config.json`, in the order in which they win: what can be used here goes before
@@ -79,9 +81,10 @@ export function findEntry(entries: readonly Entry[], scope: Scope): Entry | unde
 }
 
 /**
- * What `entry` says, in docker's own precedence: an identity token goes before `auth`, and `auth` before `username`
- * and `password`.
+ * What `entry` says, in docker's own precedence: a registry token goes before an identity token, that before `auth`,
+ * and `auth` before `username` and `password`.
  * https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
+ * https://github.com/moby/moby/blob/master/daemon/pkg/registry/registry.go
  */
 export function loginOf({ value, helper }: Entry): Login {
   const text = (name: string) => typeof value[name] === "string" ? value[name] as string : "";
@@ -92,18 +95,23 @@ export function loginOf({ value, helper }: Entry): Login {
       hint: `Put "auth" into the entry, or set KIT_USER and KIT_PASSWORD`,
     };
   }
+  const token = text("registrytoken");
+  if (token !== "") {
+    // It goes into a header, where another character would be another header's beginning.
+    if (/^[\x21-\x7e]+$/.test(token)) {
+      return { username: "", password: new Secret(token), isBearer: true };
+    }
+    return {
+      problem: `its "registrytoken" is no token`,
+      hint: "Give it without spaces and line breaks",
+    };
+  }
   if (text("identitytoken") !== "") {
     return { username: "", password: new Secret(text("identitytoken")) };
   }
   if (text("auth") !== "") return decodeAuth(text("auth"));
   if (text("username") !== "" && text("password") !== "") {
     return { username: text("username"), password: new Secret(text("password")) };
-  }
-  if (text("registrytoken") !== "") {
-    return {
-      problem: `it has only a "registrytoken", which kit cannot sign in with`,
-      hint: `Give a user name and a password or an access token in its place`,
-    };
   }
   return {
     problem: `it has neither "auth" nor "username" and "password"`,
@@ -141,7 +149,8 @@ function matchesGlob(pattern: string, host: string): boolean {
 
 function isDockercfg(root: Record<string, unknown>): boolean {
   return Object.values(root).some((value) =>
-    isRecord(value) && ["auth", "username", "identitytoken"].some((name) => name in value)
+    isRecord(value) &&
+    ["auth", "username", "identitytoken", "registrytoken"].some((name) => name in value)
   );
 }
 

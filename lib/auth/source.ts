@@ -2,11 +2,13 @@ import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import type { Secret } from "../secret.ts";
 
-/** A user name and a password, as `kit login` and HTTP's Basic scheme take them. */
+/** A user name and a password, as `kit login` and HTTP's Basic scheme take them, or a token in their place. */
 export interface Credentials {
-  /** Empty when `password` is an OAuth2 refresh token ("identity token" in docker's words). */
+  /** Empty when `password` is a token: an OAuth2 refresh token ("identity token" in docker's words), or a bearer token. */
   username: string;
   password: Secret;
+  /** `password` is a bearer token ("registry token"): the registry gets it as it is, and no token server is asked. */
+  isBearer?: boolean;
   /** Where they came from, for the log: `KIT_USER and KIT_PASSWORD`, `AWS ECR`. */
   source: string;
   /** Milliseconds since 1970, when they have an end: they are asked for anew before. */

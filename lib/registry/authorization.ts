@@ -77,6 +77,10 @@ export class Authorization {
   async #ask(challenges: Challenge[], signal: AbortSignal): Promise<void> {
     const credentials = await this.#options.credentials();
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
+    if (bearer !== undefined && credentials?.isBearer) {
+      this.#useOnce(`Bearer ${credentials.password.reveal()}`);
+      return;
+    }
     if (bearer !== undefined) {
       const { token, life } = await this.#token(bearer.parameters, credentials, signal);
       this.#challenge = bearer;
@@ -86,12 +90,16 @@ export class Authorization {
     }
     const basic = challenges.find(({ scheme }) => scheme === "basic");
     if (basic !== undefined && credentials !== undefined && credentials.username !== "") {
-      // A second refusal of the same password is final.
-      const header = basicHeader(credentials);
-      this.#header = this.#header?.reveal() === header ? undefined : new Secret(header);
+      this.#useOnce(basicHeader(credentials));
       return;
     }
     this.#header = undefined;
+  }
+
+  /** A second refusal of the same password or token is final. */
+  #useOnce(header: string): void {
+    this.#header = this.#header?.reveal() === header ? undefined : new Secret(header);
+    this.#renewAt = Infinity;
   }
 
   async #token(

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { credentialsFor } from "../../lib/auth/docker_config.ts";
+import type { Scope } from "../../lib/auth/source.ts";
 import { Failure } from "../../lib/errors.ts";
 import { testContext, type World } from "./context.ts";
 
@@ -54,9 +56,14 @@ const rows: Row[] = [
     expected: " / jwt",
   },
   {
-    name: "registrytoken alone cannot be used",
-    config: { auths: { "ghcr.io": { registrytoken: "t0ken-value" } } },
-    expected: /KIT_DOCKER_CONFIG_JSON.*"registrytoken"/,
+    name: "registrytoken is a bearer token, and goes before everything else",
+    config: { auths: { "ghcr.io": { ...ANNA, identitytoken: "jwt", registrytoken: "t0ken" } } },
+    expected: " / t0ken as a bearer token",
+  },
+  {
+    name: "registrytoken with a line break",
+    config: { auths: { "ghcr.io": { registrytoken: "t0ken-value\r\nX: y" } } },
+    expected: /"ghcr.io" of KIT_DOCKER_CONFIG_JSON: its "registrytoken" is no token/,
   },
   { name: "an empty entry is none", config: { auths: { "ghcr.io": {} } }, expected: undefined },
   {
@@ -95,6 +102,21 @@ const rows: Row[] = [
     expected: ANNA_SAYS,
   },
   { name: "the old .dockercfg without auths", config: { "ghcr.io": ANNA }, expected: ANNA_SAYS },
+  {
+    name: "the old .dockercfg as docker wrote it",
+    host: "docker.io",
+    config: { "https://index.docker.io/v1/": { ...ANNA, email: "anna@example.com" } },
+    expected: ANNA_SAYS,
+  },
+  {
+    name: "what other tools keep in the same file",
+    config: {
+      auths: { "ghcr.io": ANNA },
+      ...{ HttpHeaders: { "User-Agent": "Docker-Client" }, currentContext: "default" },
+      ...{ plugins: {}, aliases: {}, proxies: { default: { httpProxy: "http://proxy:3128" } } },
+    },
+    expected: ANNA_SAYS,
+  },
 
   // How a key may be written.
   {
@@ -405,7 +427,10 @@ for (
     }
     const credentials = await answer;
     assert.equal(
-      credentials && `${credentials.username} / ${credentials.password.reveal()}`,
+      credentials &&
+        `${credentials.username} / ${credentials.password.reveal()}${
+          credentials.isBearer ? " as a bearer token" : ""
+        }`,
       expected,
     );
   });
@@ -418,4 +443,92 @@ Deno.test("docker config: the log's source names the file, and never the passwor
   });
   const credentials = await credentialsFor({ host: "ghcr.io", repository: "a/b" }, context);
   assert.equal(credentials?.source, `docker config ("/home/me/.docker/config.json")`);
+});
+
+const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/);
+const hosts = fc.tuple(label, label, fc.option(fc.integer({ min: 1, max: 65535 })))
+  .map(([first, second, port]) => `${first}.${second}.test${port === null ? "" : `:${port}`}`);
+const paths = fc.array(fc.stringMatching(/^[a-z0-9]{1,3}$/), { minLength: 1, maxLength: 4 })
+  // As a registry's API version they are no part of a name.
+  .filter(([first]) => first !== "v1" && first !== "v2");
+const words = fc.string({ unit: "binary", minLength: 1 }).filter((text) => !text.includes("\0"));
+
+const answerTo = (config: unknown, scope: Scope) =>
+  credentialsFor(
+    scope,
+    testContext({ environment: { KIT_DOCKER_CONFIG_JSON: JSON.stringify(config) } }),
+  );
+
+Deno.test("docker config: however a key is written, it means the same host and path", async () => {
+  const schemes = fc.constantFrom("", "https://", "http://", "HTTPS://");
+  const versions = fc.constantFrom("", "/v1", "/v2");
+  const endings = fc.constantFrom("", "/");
+  await fc.assert(
+    fc.asyncProperty(
+      ...[hosts, paths, schemes, versions, endings, fc.boolean()] as const,
+      async (host, path, scheme, version, ending, isWhole) => {
+        const repository = path.join("/");
+        const key = `${scheme}${host.toUpperCase()}${version}${
+          isWhole ? "" : `/${repository}`
+        }${ending}`;
+        const credentials = await answerTo({ auths: { [key]: ANNA } }, { host, repository });
+        assert.equal(credentials?.username, "anna", key);
+        const other = { host: `x${host}`, repository };
+        assert.equal(await answerTo({ auths: { [key]: ANNA } }, other), undefined, key);
+      },
+    ),
+  );
+});
+
+Deno.test("docker config: of all entries for a repository the longest path wins, in any order", async () => {
+  await fc.assert(
+    fc.asyncProperty(hosts, paths, fc.uniqueArray(paths), async (host, path, others) => {
+      const keys = [...new Set([path.slice(0, 1), path, ...others].map((p) => p.join("/")))];
+      const auths = Object.fromEntries(
+        keys.map((key) => [`${host}/${key}`, { username: key, password: "p" }]),
+      );
+      const repository = [...path, "model"].join("/");
+      const matching = keys.filter((key) => `${repository}/`.startsWith(`${key}/`));
+      const longest = matching.reduce((best, key) => key.length > best.length ? key : best);
+      assert.equal((await answerTo({ auths }, { host, repository }))?.username, longest);
+    }),
+  );
+});
+
+Deno.test("docker config: any user without a colon and any password arrive as they were", async () => {
+  const users = words.filter((text) => !text.includes(":"));
+  await fc.assert(fc.asyncProperty(users, words, async (user, password) => {
+    const bytes = new TextEncoder().encode(`${user}:${password}`);
+    // What is no UTF-8, as one half of a pair of surrogates, has no form in base64 either.
+    fc.pre(user.isWellFormed() && password.isWellFormed() && !user.startsWith("\ufeff"));
+    const auths = { "ghcr.io": { auth: bytes.toBase64() } };
+    const credentials = await answerTo({ auths }, { host: "ghcr.io", repository: "a" });
+    assert.deepEqual([credentials?.username, credentials?.password.reveal()], [user, password]);
+  }));
+});
+
+Deno.test("docker config: whatever is in it, the answer is credentials, none, or a failure without a secret", async () => {
+  const secret = "hunter2-secret";
+  const leaf = fc.constantFrom(secret, "", null, 7, true, btoa(`user:${secret}`), btoa(secret));
+  const entry = fc.dictionary(
+    fc.constantFrom("auth", "username", "password", "identitytoken", "registrytoken", "x"),
+    leaf,
+  );
+  const keys = fc.constantFrom("ghcr.io", "https://ghcr.io/v2/", "*.io", "", "/", "__proto__", "*");
+  const auths = fc.oneof(fc.dictionary(keys, fc.oneof(entry, leaf)), leaf);
+  const configs = fc.oneof(
+    fc.record({ auths, credHelpers: auths, credsStore: leaf }, { requiredKeys: [] }),
+    auths,
+  );
+  await fc.assert(fc.asyncProperty(configs, async (config) => {
+    try {
+      await answerTo(config, { host: "ghcr.io", repository: "a/b" });
+    } catch (error) {
+      assert.ok(error instanceof Failure, String(error));
+      const said = `${error.message} ${error.hint}`;
+      // A helper's name is said, since it is what is missing.
+      const isHelper = said.includes(`docker-credential-${secret}`);
+      assert.ok(isHelper || !said.includes(secret), said);
+    }
+  }));
 });

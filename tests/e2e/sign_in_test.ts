@@ -176,3 +176,49 @@ Deno.test("a registry with TLS and a private CA", async (t) => {
   });
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("a registry that takes a bearer token as it is", async (t) => {
+  const token = "bearer-token-1234567";
+  await using world = await TestWorld.create();
+  const { reference } = await world.push("team/token:v1", { "model.bin": "payload of a token" });
+  const asked: string[] = [];
+  const front = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const { pathname, search, host } = new URL(request.url);
+    if (request.headers.get("Authorization") === `Bearer ${token}`) {
+      const { method, headers } = request;
+      return await fetch(`http://${world.host}${pathname}${search}`, { method, headers });
+    }
+    asked.push(pathname);
+    const challenge = `Bearer realm="http://${host}/token",service="front"`;
+    return new Response(null, { status: 401, headers: { "WWW-Authenticate": challenge } });
+  });
+  const { port } = front.addr;
+  const uri = `kit://${reference.replace(world.host, `127.0.0.1:${port}`)}`;
+  const config = (registrytoken: string) =>
+    JSON.stringify({ auths: { [`127.0.0.1:${port}`]: { registrytoken } } });
+
+  for (const transfer of ["verified", "direct"]) {
+    const env = { KIT_TRANSFER: transfer, KIT_LOG_LEVEL: "debug" };
+    await t.step(`${transfer}: the right one`, async () => {
+      const destination = world.destination(transfer);
+      const ended = await world.run([uri, destination], {
+        env: { ...env, KIT_DOCKER_CONFIG_JSON: config(token) },
+      });
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.equal(await Deno.readTextFile(`${destination}/model.bin`), "payload of a token");
+      assert.ok(!asked.includes("/token"), "no token server is asked");
+      const written = ended.stderr + await world.kitCalls() + await allText(destination);
+      assert.ok(!written.includes(token), "it is readable");
+    });
+    await t.step(`${transfer}: a wrong one is exit 3 and names the docker config`, async () => {
+      const destination = world.destination(`wrong-${transfer}`);
+      const ended = await world.run([uri, destination], {
+        env: { ...env, KIT_DOCKER_CONFIG_JSON: config("bearer-token-wrong") },
+      });
+      assert.equal(ended.code, 3, ended.stderr);
+      assert.match(ended.sentence, /KIT_DOCKER_CONFIG_JSON/);
+      assert.ok(!ended.stderr.includes("bearer-token-wrong"), "it is readable");
+    });
+  }
+  await front.shutdown();
+});

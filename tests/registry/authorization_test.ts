@@ -207,9 +207,23 @@ Deno.test("basic: the password is sent once it is asked for, and a second refusa
   assert.deepEqual(here.network.visits, []);
 });
 
+const TOKEN_OF_REGISTRY = { ...ALICE, username: "", password: new Secret("t0ken"), isBearer: true };
+
+Deno.test("a bearer token is sent as it is, and a second refusal is final", async () => {
+  await using here = world(token("unused"), { credentials: TOKEN_OF_REGISTRY });
+  const { authorization } = here;
+  assert.equal(await authorization.header(signal), undefined, "not before the registry asks");
+  assert.equal(await authorization.answer([BASIC, bearer()], undefined, signal), true);
+  const header = await authorization.header(signal);
+  assert.equal(header?.reveal(), "Bearer t0ken");
+  assert.equal(await authorization.answer([bearer()], header, signal), false);
+  assert.deepEqual(here.network.visits, []);
+});
+
 const NO_ANSWER: [name: string, challenges: Challenge[], credentials?: Credentials][] = [
   ["basic without credentials", [BASIC]],
   ["basic with a refresh token only", [BASIC], { ...ALICE, username: "" }],
+  ["basic with a bearer token only", [BASIC], TOKEN_OF_REGISTRY],
   ["another scheme", [{ scheme: "negotiate", parameters: {} }], ALICE],
   ["no challenge", [], ALICE],
 ];
