@@ -19,8 +19,12 @@ const RENEWAL_MS = 5 * 60_000;
 
 /** What was asked in this run: a source is asked once for a host, however many pairs there are. */
 interface Memory {
-  answers: Map<string, Promise<Credentials | undefined>>;
+  answers: Map<string, Answer>;
   logged: Set<string>;
+}
+interface Answer {
+  promise: Promise<Credentials | undefined>;
+  isPending: boolean;
 }
 const memories = new WeakMap<AuthContext, Memory>();
 
@@ -30,6 +34,9 @@ const memories = new WeakMap<AuthContext, Memory>();
  * Answers are kept per `context`, in memory only, and renewed when they are about to expire. A source that throws
  * is final: an identity that is present but fails never falls back to the next one or to anonymous.
  *
+ * Whoever asks first starts the sign-ins for all pairs of the run, so that several hosts are asked at the same time. A
+ * run that needs no credentials, as that of complete folders, starts none.
+ *
  * @param sources only tests give other ones
  * @throws {Failure} `auth` or `unavailable`
  */
@@ -38,17 +45,35 @@ export async function credentialsFor(
   context: AuthContext,
   sources: readonly Source[] = SOURCES,
 ): Promise<Credentials | undefined> {
-  const memory = memories.get(context) ?? { answers: new Map(), logged: new Set() };
-  memories.set(context, memory);
+  let memory = memories.get(context);
+  if (memory === undefined) {
+    memory = { answers: new Map(), logged: new Set() };
+    memories.set(context, memory);
+    for (const { reference } of context.config.pairs) {
+      // Nobody waits for these yet: a failure is thrown to who needs the answer, if anybody ever does.
+      find(reference, context, { sources, memory }).catch(() => {});
+    }
+  }
+  const credentials = await find(scope, context, { sources, memory });
+  const { host } = scope;
+  const message = credentials === undefined
+    ? `Reading from "${host}" without signing in`
+    : `Signing in to "${host}" with ${credentials.source}`;
+  if (!memory.logged.has(message)) context.log.info(message, { host });
+  memory.logged.add(message);
+  return credentials;
+}
+
+async function find(
+  scope: Scope,
+  context: AuthContext,
+  { sources, memory }: { sources: readonly Source[]; memory: Memory },
+): Promise<Credentials | undefined> {
   for (const source of sources) {
     if (source.matches?.(scope.host) === false) continue;
     const credentials = await ask(source, scope, context, memory);
-    if (credentials === undefined) continue;
-    logOnce(memory, context, `Signing in to "${scope.host}" with ${credentials.source}`, scope);
-    return credentials;
+    if (credentials !== undefined) return credentials;
   }
-  logOnce(memory, context, `Reading from "${scope.host}" without signing in`, scope);
-  return undefined;
 }
 
 async function ask(
@@ -60,28 +85,29 @@ async function ask(
   const key = [source.name, scope.host, source.perRepository ? scope.repository : ""].join("\n");
   const known = answers.get(key);
   if (known !== undefined) {
-    const credentials = await known;
-    if (!isExpiring(credentials)) return credentials;
+    // What was asked for just now is used whatever its end: with a wrong clock all of them have expired.
+    const isNew = known.isPending;
+    const credentials = await known.promise;
+    if (isNew || !isExpiring(credentials)) return credentials;
     // Of all who waited for the old answer only the first asks anew.
     if (answers.get(key) === known) answers.delete(key);
   }
-  const answer = answers.get(key) ?? source.credentialsFor(scope, context);
+  const answer = answers.get(key) ??
+    { promise: source.credentialsFor(scope, context), isPending: true };
   answers.set(key, answer);
-  // What passes may be asked again; what is wrong for good is not.
-  answer.catch((error) => {
+  try {
+    return await answer.promise;
+  } catch (error) {
+    // What passes may be asked again; what is wrong for good is not.
     if (error instanceof Failure && error.transient && answers.get(key) === answer) {
       answers.delete(key);
     }
-  });
-  return await answer;
+    throw error;
+  } finally {
+    answer.isPending = false;
+  }
 }
 
 function isExpiring(credentials: Credentials | undefined): boolean {
   return credentials?.expiresAt !== undefined && credentials.expiresAt - RENEWAL_MS <= Date.now();
-}
-
-function logOnce({ logged }: Memory, { log }: AuthContext, message: string, scope: Scope): void {
-  if (logged.has(message)) return;
-  logged.add(message);
-  log.info(message, { host: scope.host });
 }

@@ -1,6 +1,7 @@
 import type { Config } from "../../lib/config.ts";
 import type { AuthContext } from "../../lib/auth/source.ts";
 import { Log } from "../../lib/log.ts";
+import { parseReference } from "../../lib/reference.ts";
 import { Secret } from "../../lib/secret.ts";
 
 /** The world of one test: nothing of the machine it runs on is in it. */
@@ -13,6 +14,8 @@ export interface World {
   signal?: AbortSignal;
   /** The host that KIT_USER is for, as the configuration fills it in. */
   registry?: string;
+  /** The URIs of the run's pairs. */
+  uris?: string[];
 }
 
 /** The lines that were logged beside the context. */
@@ -29,6 +32,9 @@ export function testContext(world: World = {}): TestContext {
     registry: environment.KIT_REGISTRY ?? world.registry,
     dockerConfigJson: secret(environment.KIT_DOCKER_CONFIG_JSON),
     environment,
+    pairs: (world.uris ?? []).map((uri) => {
+      return { uri, reference: parseReference(uri), destination: "/dest" };
+    }),
   };
   return {
     config: config as Config,

@@ -117,6 +117,76 @@ Deno.test("credentials that are about to expire are asked for anew, once for all
   assert.equal((await ask())?.username, "call 2");
 });
 
+const URIS = ["kit://a.test/org/model:1", "kit://b.test/org/model:1", "kit://c.test/org/model:1"];
+
+/** A source that answers when the test says so, and records what it is asked for. */
+function slowSource() {
+  const asked: string[] = [];
+  const answers = new Map<string, PromiseWithResolvers<undefined>>();
+  const source: Source = {
+    name: "slow",
+    credentialsFor: ({ host }) => {
+      asked.push(host);
+      answers.set(host, Promise.withResolvers());
+      return answers.get(host)!.promise;
+    },
+  };
+  return { source, asked, answer: (host: string) => answers.get(host)! };
+}
+
+Deno.test("whoever asks first starts the sign-ins to the hosts of all pairs", async () => {
+  const context = testContext({ uris: URIS });
+  const { source, asked, answer } = slowSource();
+  const ask = (host: string) =>
+    credentialsFor({ host, repository: "org/model" }, context, [source]);
+  const first = ask("b.test");
+  assert.deepEqual(asked, ["a.test", "b.test", "c.test"], "all before the first answer");
+  for (const host of asked) answer(host).resolve(undefined);
+  await first;
+  await Promise.all(["a.test", "b.test", "c.test"].map(ask));
+  assert.equal(asked.length, 3, "each of them once");
+});
+
+Deno.test("nothing is asked as long as nobody needs credentials, and only used ones are logged", async () => {
+  const context = testContext({ uris: URIS });
+  const source = fakeSource("a", someone("a"));
+  assert.equal(source.calls, 0);
+  await credentialsFor({ host: "a.test", repository: "org/model" }, context, [source]);
+  assert.equal(source.calls, 3);
+  assert.equal(context.lines.length, 1);
+});
+
+Deno.test("an answer that has expired when it comes is used all the same, by all who wait for it", async () => {
+  const context = testContext({ uris: URIS });
+  const source = fakeSource("a", someone("a", 0));
+  const ask = () => credentialsFor({ host: "a.test", repository: "org/model" }, context, [source]);
+  await Promise.all([ask(), ask()]);
+  assert.equal(source.calls, 3, "once for each host");
+});
+
+const early: [name: string, failure: Failure, calls: number][] = [
+  ["for good is thrown to who needs it, and not asked again", new Failure("auth", "no"), 1],
+  ["for a while is asked again when needed", new Failure("unavailable", "busy"), 2],
+];
+for (const [name, failure, calls] of early) {
+  Deno.test(`a sign-in that nobody needs yet and that fails ${name}`, async () => {
+    const context = testContext({ uris: URIS });
+    const { source, asked, answer } = slowSource();
+    const ask = (host: string) =>
+      credentialsFor({ host, repository: "org/model" }, context, [source]);
+    const first = ask("a.test");
+    answer("b.test").reject(failure);
+    answer("c.test").reject(failure);
+    answer("a.test").resolve(undefined);
+    assert.equal(await first, undefined, "the run does not fail for it");
+    const second = ask("b.test");
+    // A repeated question is answered like the first.
+    answer("b.test").reject(failure);
+    await assert.rejects(second, failure);
+    assert.equal(asked.filter((host) => host === "b.test").length, calls);
+  });
+}
+
 Deno.test("KIT_USER wins over the docker config, and the docker config over ECR", async () => {
   const host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
   const auths = { auths: { [host]: { auth: btoa("docker:pass-of-docker") } } };

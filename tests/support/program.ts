@@ -71,5 +71,5 @@ async function denoEnvironment(): Promise<Record<string, string>> {
   denoDir ??= new Deno.Command(Deno.execPath(), { args: ["info", "--json", "--no-config"] })
     .output()
     .then(({ stdout }) => JSON.parse(new TextDecoder().decode(stdout)).denoDir);
-  return { DENO_DIR: await denoDir, NO_COLOR: "1" };
+  return { DENO_DIR: await denoDir, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
 }
