@@ -1,11 +1,12 @@
-// `deno task bench [--smoke | --start] [rounds]`: the program beside plain kit, in one run. Ways take turns, so that whatever
-// else the machine does meets all of them. Writes docs/bench.md and docs/bench.svg, unless it is only smoke.
+// `deno task bench [--smoke | --start | --sign-in] [rounds]`: the program beside plain kit, in one run. Ways take turns, so
+// that whatever else the machine does meets all of them. Writes docs/bench.md and docs/bench.svg, unless it is only smoke.
 import { makeCertificate } from "../tests/support/certificate.ts";
 import { acquire } from "./acquire.ts";
 import { type Command, measure } from "./bench/measure.ts";
 import { startLimited } from "./bench/nginx.ts";
 import { markdown, plot, type Row } from "./bench/report.ts";
 import { pushShape, type Shape, shapes } from "./bench/shapes.ts";
+import { findAws, measureSignIn } from "./bench/sign_in.ts";
 import { programCommand, ROOT } from "./program.ts";
 import { startRegistry } from "./registry.ts";
 import { note, step } from "./steps.ts";
@@ -13,6 +14,8 @@ import { note, step } from "./steps.ts";
 const isSmoke = Deno.args.includes("--smoke");
 /** Only what a start costs beside the kit commands that it runs. */
 const isStart = Deno.args.includes("--start");
+/** Only the sign-in to ECR beside the aws command's. */
+const isSignIn = Deno.args.includes("--sign-in");
 const rounds = Number(Deno.args.find((arg) => !arg.startsWith("-")) ?? (isSmoke ? 1 : 3));
 const START: Shape = { name: "a few bytes", layers: 1, size: 16 };
 
@@ -57,6 +60,11 @@ const SAME_COMMANDS: Way = {
   ],
 };
 
+const signInRows = isStart ? [] : await signIn();
+if (isSignIn) {
+  console.log(markdown(signInRows));
+  Deno.exit();
+}
 const folder = await Deno.makeTempDir({ prefix: "bench-" });
 const rows: Row[] = [];
 try {
@@ -109,10 +117,12 @@ try {
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
+rows.push(...signInRows);
 const subject = program.args.length === 0
   ? "the compiled program"
   : `the program from source (Deno ${Deno.version.deno})`;
-const text = `Medians of ${rounds} rounds (${5 * rounds} for the start), all in one run of ` +
+const text =
+  `Medians of ${rounds} rounds (${5 * rounds} for start and sign-in), all in one run of ` +
   `\`deno task bench\` with ${subject} and kit 1.15.0, on ${navigator.hardwareConcurrency} cores, ` +
   `with the registry on the same machine.\n\n${markdown(rows)}\n`;
 console.log(text);
@@ -123,6 +133,19 @@ if (!isSmoke && !isStart) {
     `# Benchmark\n\n${text}\n![Times](bench.svg)\n`,
   );
   await Deno.writeTextFile(`${ROOT}/docs/bench.svg`, plot(rows));
+}
+
+/** The sign-in to ECR beside the aws command's, where that is to be had. */
+async function signIn(): Promise<Row[]> {
+  const aws = await findAws(isSignIn);
+  if (aws === undefined) {
+    note("Without aws the sign-in is left out: deno task bench --sign-in installs it");
+    return [];
+  }
+  const options = { aws, program, kit, times: 5 * rounds };
+  const { rows, ratio } = await step("Signing in to ECR", () => measureSignIn(options));
+  note(`A sign-in takes ${ratio.toFixed(2)} × the time of aws ecr get-login-password`);
+  return rows;
 }
 
 /** All ways in one situation, taking turns. */

@@ -8,7 +8,7 @@ export type AwsIdentity =
   | { kind: "keys"; accessKeyId: string; secretAccessKey: Secret; sessionToken?: Secret }
   | { kind: "web identity"; roleArn: string; tokenFile: string; sessionName?: string }
   | { kind: "container"; url: string; token?: Secret; tokenFile?: string }
-  | { kind: "profile"; from: string }
+  | { kind: "profile"; profile: string; from: string }
   | { kind: "instance" } & InstanceRole;
 
 /**
@@ -32,8 +32,9 @@ export async function findAwsIdentity(
   options: { instance?: boolean } = {},
 ): Promise<AwsIdentity | undefined> {
   const { environment } = context.config;
-  if (environment.AWS_PROFILE !== undefined) {
-    return { kind: "profile", from: `AWS_PROFILE "${environment.AWS_PROFILE}"` };
+  const { AWS_PROFILE } = environment;
+  if (AWS_PROFILE !== undefined) {
+    return { kind: "profile", profile: AWS_PROFILE, from: `AWS_PROFILE "${AWS_PROFILE}"` };
   }
   const keys = staticKeys(environment);
   if (keys !== undefined && !hasS3Secret(environment)) return keys;
@@ -143,7 +144,7 @@ async function profile(context: AuthContext): Promise<AwsIdentity | undefined> {
   const path = await findDefaultProfile(context);
   return path === undefined
     ? undefined
-    : { kind: "profile", from: `the default profile of "${path}"` };
+    : { kind: "profile", profile: "default", from: `the default profile of "${path}"` };
 }
 
 async function instance(context: AuthContext): Promise<AwsIdentity | undefined> {

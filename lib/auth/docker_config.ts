@@ -64,7 +64,9 @@ async function readEntries(scope: Scope, context: AuthContext): Promise<Entry[]>
 
 function parse(text: string, origin: string, scope: Scope): Entry[] {
   if (text.length > MAX_CONFIG_LENGTH) {
-    throw failure(scope, `${origin} is longer than ${MAX_CONFIG_LENGTH} bytes`);
+    throw failure(scope, `${origin} is longer than ${MAX_CONFIG_LENGTH} bytes`, {
+      hint: `Give it the entries of this host alone`,
+    });
   }
   const entries = parseDockerConfig(text, origin);
   if (entries !== undefined) return entries;

@@ -69,6 +69,8 @@ export async function requestToken(
   const client = new ECRClient({
     ...settings(request, request.endpoints.ecr, fetch),
     credentials: await credentials(request, context, fetch, during),
+    // Named, so that the SDK's chain does not take keys of the environment, which may be for S3.
+    ...(request.identity.kind === "profile" && { profile: request.identity.profile }),
     ...(isPublic && { signingName: "ecr-public" }),
   });
   if (isPublic) askEcrPublic(client);

@@ -417,6 +417,7 @@ for (
         assert.equal(error.outcome, "auth");
         assert.equal(error.host, host);
         assert.match(error.message, expected);
+        assert.ok(error.hint, "it says what to do");
         assert.match(error.message, new RegExp(`^Cannot sign in to "${host}": `));
         for (const secret of ["hunter2-secret", "t0ken-value"]) {
           assert.ok(!`${error.message} ${error.hint}`.includes(secret));

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import type { AwsIdentity } from "../../lib/auth/aws_identity.ts";
 import { credentialsFor } from "../../lib/auth/ecr.ts";
 import { LIMITS, requestToken } from "../../lib/auth/ecr_client.ts";
 import { Failure, type FailureName } from "../../lib/errors.ts";
+import { Secret } from "../../lib/secret.ts";
+import { failureOf } from "../support/failure.ts";
 import { type Answer, ecrError, ecrToken, serveAws, stsError } from "./aws_server.ts";
 import { testContext } from "./context.ts";
 
@@ -447,35 +450,56 @@ Deno.test("one transient answer of each service does not matter", async () => {
 // Without the sanitizers, and last in the file: the SDK's timers go on, they cannot be cancelled.
 const UNSANITIZED = { sanitizeOps: false, sanitizeResources: false };
 
-Deno.test({
-  name: "a service that never answers is given up in time, as unavailable",
-  ...UNSANITIZED,
-}, async () => {
-  assert.ok(LIMITS.request <= 10_000 && LIMITS.total < 15_000);
-  const silence = Promise.withResolvers<Response>();
-  await using server = serveAws({ sts: () => silence.promise });
-  const context = testContext({ files: FILES, fetch });
-  const request = {
-    host: HOST,
-    account: "222222222222",
-    region: "eu-west-3",
-    useFips: false,
-    useDualStack: false,
-    identity: { kind: "web identity", roleArn: ROLE, tokenFile: "/var/run/token" } as const,
-    endpoints: { sts: `${server.url}/sts` },
-  };
-  const limits = { request: 100, total: 150 };
-  try {
-    await assert.rejects(requestToken(request, context, limits), (error) => {
-      assert.ok(error instanceof Failure);
-      assert.equal(error.outcome, "unavailable");
-      assert.match(error.message, /cannot reach STS: No answer within 0.15? s$/);
-      return true;
-    });
-  } finally {
-    silence.resolve(new Response());
-  }
-});
+const silent: [
+  service: "sts" | "ecr" | "container" | "instance",
+  identity: AwsIdentity,
+  name: string,
+][] = [
+  ["sts", { kind: "web identity", roleArn: ROLE, tokenFile: "/var/run/token" }, "STS"],
+  ["ecr", { kind: "keys", accessKeyId: "A", secretAccessKey: new Secret("secret-of-test") }, "ECR"],
+  ["container", { kind: "container", url: "POD" }, "the container credentials endpoint"],
+  [
+    "instance",
+    { kind: "instance", endpoint: "IMDS", role: "r" },
+    "the instance's metadata service",
+  ],
+];
+
+for (const [service, given, name] of silent) {
+  Deno.test({
+    name: `${name} that never answers is given up in time, as unavailable`,
+    ...UNSANITIZED,
+  }, async () => {
+    assert.ok(LIMITS.request <= 10_000 && LIMITS.total < 15_000);
+    const silence = Promise.withResolvers<Response>();
+    await using server = serveAws({ [service]: () => silence.promise });
+    const identity = given.kind === "container"
+      ? { ...given, url: `${server.url}/v1` }
+      : given.kind === "instance"
+      ? { ...given, endpoint: `${server.url}/imds` }
+      : given;
+    const request = {
+      host: HOST,
+      account: "222222222222",
+      region: "eu-west-3",
+      useFips: false,
+      useDualStack: false,
+      identity,
+      endpoints: { sts: `${server.url}/sts`, ecr: `${server.url}/ecr` },
+    };
+    const context = testContext({ files: FILES, fetch });
+    try {
+      const failure = await failureOf(() =>
+        requestToken(request, context, { request: 100, total: 150 })
+      );
+      assert.equal(failure.outcome, "unavailable");
+      assert.match(failure.message, new RegExp(`cannot reach ${name}: No answer within 0.15? s$`));
+      assert.ok(failure.hint);
+    } finally {
+      silence.resolve(new Response());
+    }
+  });
+}
 
 Deno.test({
   name: "the end of the run ends a sign-in at once, with the run's own reason",

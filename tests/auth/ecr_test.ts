@@ -319,37 +319,49 @@ for (const [variable, value, message] of mistakes) {
   });
 }
 
-Deno.test("a profile is left to the SDK's chain, and asks STS through our fetch", async () => {
-  await using server = serveAws();
-  const folder = await Deno.makeTempDir();
-  const file = `${folder}/credentials`;
-  await Deno.writeTextFile(`${folder}/token`, "jwt.of.profile");
-  await Deno.writeTextFile(
-    file,
-    `[dev]\nrole_arn = ${ROLE}\nweb_identity_token_file = ${folder}/token\nrole_session_name = s\n`,
-  );
-  using _process = processEnvironment({
-    AWS_PROFILE: "dev",
-    AWS_SHARED_CREDENTIALS_FILE: file,
-    AWS_CONFIG_FILE: `${folder}/none`,
-    AWS_ENDPOINT_URL_STS: `${server.url}/sts`,
+const profiles: [name: string, profile: string, more: Record<string, string>, source: RegExp][] = [
+  ["a profile that is named", "dev", { AWS_PROFILE: "dev" }, /^AWS ECR \(AWS_PROFILE "dev"\)$/],
+  [
+    "the default profile, beside the keys of an S3 secret",
+    "default",
+    { ...KEYS, S3_ENDPOINT: "minio:9000" },
+    /^AWS ECR \(the default profile of ".*credentials"\)$/,
+  ],
+];
+for (const [name, profile, more, source] of profiles) {
+  Deno.test(`${name} is left to the SDK's chain, and asks STS through our fetch`, async () => {
+    await using server = serveAws();
+    const folder = await Deno.makeTempDir();
+    const file = `${folder}/credentials`;
+    const text =
+      `[${profile}]\nrole_arn = ${ROLE}\nweb_identity_token_file = ${folder}/token\nrole_session_name = s\n`;
+    await Deno.writeTextFile(`${folder}/token`, "jwt.of.profile");
+    await Deno.writeTextFile(file, text);
+    const environment = { ...more, AWS_SHARED_CREDENTIALS_FILE: file };
+    using _process = processEnvironment({
+      ...environment,
+      AWS_CONFIG_FILE: `${folder}/none`,
+      AWS_ENDPOINT_URL_STS: `${server.url}/sts`,
+    });
+    const calls: string[] = [];
+    const context = testContext({
+      environment: { ...server.environment, ...environment },
+      files: { [file]: text },
+      fetch: (input, init) => {
+        calls.push(new URL((input as Request).url).pathname);
+        return fetch(input, init);
+      },
+    });
+    try {
+      const credentials = await credentialsFor(SCOPE, context);
+      assert.match(credentials?.source ?? "", source);
+      assert.deepEqual(calls, ["/sts/", "/ecr/"]);
+      assert.match(server.ecr[0].headers.get("authorization")!, /Credential=ASIAOFSTS/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   });
-  const calls: string[] = [];
-  const context = testContext({
-    environment: { ...server.environment, AWS_PROFILE: "dev" },
-    fetch: (input, init) => {
-      calls.push(new URL((input as Request).url).pathname);
-      return fetch(input, init);
-    },
-  });
-  try {
-    const credentials = await credentialsFor(SCOPE, context);
-    assert.equal(credentials?.source, `AWS ECR (AWS_PROFILE "dev")`);
-    assert.deepEqual(calls, ["/sts/", "/ecr/"]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+}
 
 Deno.test("a profile that does not exist is an auth failure that names it", async () => {
   await using server = serveAws();
