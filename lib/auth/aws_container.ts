@@ -22,7 +22,7 @@ export async function containerKeys(
   const headers = new Headers({ accept: "application/json" });
   const token = await authorization(identity, host, context);
   if (token !== undefined) headers.set("authorization", token.reveal());
-  return await requestKeys(url, { headers, fetch, signal: context.signal });
+  return await requestKeys(url, { headers, fetch, context });
 }
 
 /**

@@ -43,12 +43,12 @@ export function findInstanceRole(context: AuthContext): Promise<InstanceRole | u
 export async function instanceKeys(
   { endpoint, role }: InstanceRole,
   fetch: Fetch,
-  signal: AbortSignal,
+  context: AuthContext,
 ): Promise<AwsKeys> {
   return await requestKeys(new URL(endpoint + ROLES + encodeURIComponent(role)), {
     headers: await sessionHeader(endpoint, fetch),
     fetch,
-    signal,
+    context,
   });
 }
 

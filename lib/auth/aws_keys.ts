@@ -1,6 +1,7 @@
 import { readBody } from "../http.ts";
 import { sleep } from "../retry.ts";
 import { isTransientStatus, refusalError, statusOf } from "./aws_refusal.ts";
+import type { AuthContext } from "./source.ts";
 
 /** Temporary keys as AWS gives them. */
 export interface AwsKeys {
@@ -10,7 +11,6 @@ export interface AwsKeys {
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024;
-const MAX_ATTEMPTS = 3;
 
 /**
  * Asks one of AWS's endpoints on this machine for temporary keys, and again when the failure may pass. Not by the SDK,
@@ -21,12 +21,13 @@ const MAX_ATTEMPTS = 3;
  */
 export async function requestKeys(
   url: URL,
-  { headers, fetch, signal }: {
+  { headers, fetch, context }: {
     headers: Headers;
     fetch: typeof globalThis.fetch;
-    signal: AbortSignal;
+    context: AuthContext;
   },
 ): Promise<AwsKeys> {
+  const { config: { attempts }, signal } = context;
   for (let attempt = 1;; attempt++) {
     try {
       const response = await fetch(url, { headers, redirect: "manual" });
@@ -36,7 +37,7 @@ export async function requestKeys(
       signal.throwIfAborted();
       const status = statusOf(error);
       const isFinal = status !== undefined && !isTransientStatus(status);
-      if (isFinal || attempt === MAX_ATTEMPTS) throw error;
+      if (isFinal || attempt >= attempts) throw error;
       await sleep(100 * 2 ** attempt * Math.random(), signal);
     }
   }

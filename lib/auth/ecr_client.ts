@@ -42,6 +42,8 @@ export interface Token {
 
 /** In milliseconds: for one request, and for all of a sign-in with STS and repetitions. */
 export const LIMITS = { request: 10_000, total: 14_000 };
+/** For what everybody may read no longer wait is worth it. */
+const PUBLIC_LIMITS = { request: 4_000, total: 5_000 };
 
 /**
  * Signs in to one registry. Nothing is read from the environment here except by a profile's own chain.
@@ -52,7 +54,7 @@ export const LIMITS = { request: 10_000, total: 14_000 };
 export async function requestToken(
   request: TokenRequest,
   context: AuthContext,
-  limits: typeof LIMITS = LIMITS,
+  limits: typeof LIMITS = request.account === undefined ? PUBLIC_LIMITS : LIMITS,
 ): Promise<Token> {
   using total = timeLimit(limits.total, context.signal);
   const fetch = identityFetch(context.fetch, total.signal, limits.request);
@@ -67,7 +69,7 @@ export async function requestToken(
 
   const isPublic = request.account === undefined;
   const client = new ECRClient({
-    ...settings(request, request.endpoints.ecr, fetch),
+    ...settings(request, request.endpoints.ecr, { fetch, context }),
     credentials: await credentials(request, context, fetch, during),
     // Named, so that the SDK's chain does not take keys of the environment, which may be for S3.
     ...(request.identity.kind === "profile" && { profile: request.identity.profile }),
@@ -123,7 +125,7 @@ async function credentials(
         roleArn: identity.roleArn,
         roleSessionName: identity.sessionName ?? `kit-storage-initializer-${Date.now()}`,
         webIdentityToken: (await readToken(identity.tokenFile, host, context)).reveal(),
-        clientConfig: settings(request, request.endpoints.sts, fetch),
+        clientConfig: settings(request, request.endpoints.sts, { fetch, context }),
       });
       return remember(await during("STS", provider()));
     }
@@ -138,7 +140,7 @@ async function credentials(
       return remember(
         await during(
           "the instance's metadata service",
-          instanceKeys(identity, fetch, context.signal),
+          instanceKeys(identity, fetch, context),
         ),
       );
     case "profile":
@@ -154,7 +156,7 @@ async function credentials(
 function settings(
   { region, useFips, useDualStack }: TokenRequest,
   endpoint: string | undefined,
-  fetch: typeof globalThis.fetch,
+  { fetch, context }: { fetch: typeof globalThis.fetch; context: AuthContext },
 ) {
   return {
     region,
@@ -163,7 +165,7 @@ function settings(
     // Together with an endpoint of one's own they are refused: the address already says it.
     useFipsEndpoint: endpoint === undefined && useFips,
     useDualstackEndpoint: endpoint === undefined && useDualStack,
-    maxAttempts: 3,
+    maxAttempts: context.config.attempts,
     retryMode: "standard",
     defaultsMode: "standard",
     userAgentAppId: "kit-storage-initializer",

@@ -38,7 +38,7 @@ const memories = new WeakMap<AuthContext, Memory>();
  * run that needs no credentials, as that of complete folders, starts none.
  *
  * @param sources only tests give other ones
- * @throws {Failure} `auth` or `unavailable`
+ * @throws {Failure} `auth` or `unavailable`, neither of them to be tried again by the caller
  */
 export async function credentialsFor(
   scope: Scope,
@@ -54,7 +54,9 @@ export async function credentialsFor(
       find(reference, context, { sources, memory }).catch(() => {});
     }
   }
-  const credentials = await find(scope, context, { sources, memory });
+  const credentials = await find(scope, context, { sources, memory }).catch((error: unknown) => {
+    throw final(error);
+  });
   const { host } = scope;
   const message = credentials === undefined
     ? `Reading from "${host}" without signing in`
@@ -62,6 +64,13 @@ export async function credentialsFor(
   if (!memory.logged.has(message)) context.log.info(message, { host });
   memory.logged.add(message);
   return credentials;
+}
+
+/** A source has its own attempts and time limit: those of the request that waits for it must not multiply them. */
+function final(error: unknown): unknown {
+  if (!(error instanceof Failure) || !error.transient) return error;
+  const { outcome, message, hint, host, cause } = error;
+  return new Failure(outcome, message, { hint, host, cause, transient: false });
 }
 
 async function find(

@@ -4,17 +4,16 @@ import { knownSecrets } from "../../lib/secret.ts";
 import { type Answer, type AwsServer, serveAws } from "./aws_server.ts";
 import { testContext } from "./context.ts";
 
-const signal = new AbortController().signal;
-
 function contextFor({ environment }: AwsServer, more: Record<string, string> = {}) {
   return testContext({ environment: { ...environment, ...more }, fetch });
 }
 
 Deno.test("EC2: role and keys come by version 2 of the metadata service", async () => {
   await using server = serveAws();
-  const role = await findInstanceRole(contextFor(server));
+  const context = contextFor(server);
+  const role = await findInstanceRole(context);
   assert.deepEqual(role, { endpoint: `${server.url}/imds`, role: "node-role" });
-  assert.deepEqual(await instanceKeys(role!, fetch, signal), {
+  assert.deepEqual(await instanceKeys(role!, fetch, context), {
     accessKeyId: "ASIAOFNODE",
     secretAccessKey: "secret-of-node",
     sessionToken: "session-of-node",

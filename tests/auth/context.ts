@@ -32,6 +32,7 @@ export function testContext(world: World = {}): TestContext {
     registry: environment.KIT_REGISTRY ?? world.registry,
     dockerConfigJson: secret(environment.KIT_DOCKER_CONFIG_JSON),
     environment,
+    attempts: 3,
     pairs: (world.uris ?? []).map((uri) => {
       return { uri, reference: parseReference(uri), destination: "/dest" };
     }),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { credentialsFor, type Source, SOURCES } from "../../lib/auth/mod.ts";
 import { Failure } from "../../lib/errors.ts";
 import { Secret } from "../../lib/secret.ts";
+import { failureOf } from "../support/failure.ts";
 import { testContext } from "./context.ts";
 
 const SCOPE = { host: "ghcr.io", repository: "org/model" };
@@ -182,10 +183,22 @@ for (const [name, failure, calls] of early) {
     const second = ask("b.test");
     // A repeated question is answered like the first.
     answer("b.test").reject(failure);
-    await assert.rejects(second, failure);
+    const { outcome, message } = await failureOf(() => second);
+    assert.deepEqual([outcome, message], [failure.outcome, failure.message]);
     assert.equal(asked.filter((host) => host === "b.test").length, calls);
   });
 }
+
+Deno.test("a source's failure is not tried again by the request that waits for it", async () => {
+  const given = new Failure("unavailable", "busy", { hint: "wait", host: "ghcr.io", cause: 1 });
+  const sources = [fakeSource("a", () => Promise.reject(given))];
+  const failure = await failureOf(() => credentialsFor(SCOPE, testContext(), sources));
+  const { transient, outcome, message, hint, host, cause } = failure;
+  assert.equal(transient, false);
+  assert.deepEqual([outcome, message, hint, host, cause], [
+    ...["unavailable", "busy", "wait", "ghcr.io", 1],
+  ]);
+});
 
 Deno.test("KIT_USER wins over the docker config, and the docker config over ECR", async () => {
   const host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";

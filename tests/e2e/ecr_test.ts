@@ -113,7 +113,9 @@ Deno.test("ECR by IRSA, with the role in another account than the registry", asy
     for (const [name, more, code, says] of failing) {
       await t.step(`${name}: exit ${code} in under 15 s, and never anonymous`, async () => {
         const destination = world.destination("failing");
-        const ended = await world.run([uri, destination], { env: { ...env, ...more } });
+        const ended = await world.run([uri, destination], {
+          env: { ...env, ...more, KIT_RETRIES: "6" },
+        });
         assert.equal(ended.code, code, ended.stderr);
         assert.match(ended.sentence, says);
         assert.ok(ended.sentence.startsWith(`Cannot `) && ended.sentence.includes(REGISTRY));
