@@ -31,9 +31,10 @@ export class PrivateFolder implements AsyncDisposable {
     for (;;) {
       const path = await Deno.makeTempDir({ dir: memory, prefix: PREFIX }).catch(() => undefined);
       if (path === undefined) break;
-      const lock = await Deno.open(path, { read: true });
+      // Before the lock is taken another start may think it a leftover, and remove it.
+      const lock = await openIfPresent(path);
+      if (lock === undefined) continue;
       await lock.lock(true);
-      // Before the lock was taken another start may have thought it a leftover.
       if (await lstatIfPresent(path) !== undefined) return new PrivateFolder(path, lock);
       lock.close();
     }
@@ -47,6 +48,14 @@ export class PrivateFolder implements AsyncDisposable {
     } finally {
       this.#lock?.close();
     }
+  }
+}
+
+async function openIfPresent(path: string): Promise<Deno.FsFile | undefined> {
+  try {
+    return await Deno.open(path, { read: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -85,3 +85,21 @@ async function createApart(...memory: string[]): Promise<string> {
   assert.ok(success, new TextDecoder().decode(stderr));
   return new TextDecoder().decode(stdout).trim();
 }
+
+Deno.test("private folder: one that another start took for a leftover is made anew", async () => {
+  await using folder = await TestFolder.create();
+  const { makeTempDir } = Deno;
+  let made = 0;
+  Deno.makeTempDir = async (options) => {
+    const path = await makeTempDir(options);
+    if (++made === 1) await Deno.remove(path);
+    return path;
+  };
+  try {
+    await using home = await PrivateFolder.create(unexpected, folder.path);
+    assert.ok((await Deno.lstat(home.path)).isDirectory);
+  } finally {
+    Deno.makeTempDir = makeTempDir;
+  }
+  assert.equal(made, 2);
+});

@@ -143,7 +143,7 @@ function worldOf({ challenge, api, token, refusal }: Vendor, { host, user }: {
 function read(network: TestNetwork, host: string, environment: Record<string, string>) {
   const context = testContext({ environment });
   const registries = new Registries({
-    ...{ plainHttp: false, fetch: network.fetch, auth: context, attempts: 1 },
+    ...{ plainHttp: false, fetch: network.fetch, auth: context, attempts: 1, mirrors: new Map() },
     ...{ stallTimeout: 60_000, log: context.log, signal: context.signal, onRetry: () => {} },
   });
   return registries.manifest(host, REPOSITORY, "v1");
