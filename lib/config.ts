@@ -1,6 +1,6 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { parseDuration } from "./duration.ts";
-import { unknownVariables } from "./environment.ts";
+import { unknownVariables } from "./unknown_variables.ts";
 import { Failure, messageOf } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 import { type Mirrors, parseMirrors } from "./mirrors.ts";
@@ -139,13 +139,9 @@ export function readConfig(args: string[], variables: Record<string, string>): R
 }
 
 function warningsFor(environment: Record<string, string>): string[] {
-  const unknown = unknownVariables(environment).map(({ name, nearest }) =>
+  return unknownVariables(environment).map(({ name, nearest }) =>
     `Unknown setting "${name}" has no effect: did you mean ${nearest}?`
   );
-  // Upstream's switch for Google's registries: without a word its users would only see a 401.
-  const google =
-    "GCP_WIF has no effect yet: use KIT_DOCKER_CONFIG_JSON or KIT_USER for Google's registries";
-  return environment.GCP_WIF === "true" ? [...unknown, google] : unknown;
 }
 
 function usage(mistakes: string[]): Failure {

@@ -81,6 +81,69 @@ export const ENVIRONMENT: VariableGroup[] = [
         about: "Region of the ECR registry",
         standard: "from the registry's host, then AWS_REGION",
       },
+      {
+        name: "GOOGLE_APPLICATION_CREDENTIALS",
+        about:
+          "File of credentials for Google's registries: a service account's key, or the configuration of a " +
+          "workload identity federation",
+      },
+      {
+        name: "GCP_WIF",
+        about:
+          "`true`: the pod's service account (Workload Identity on GKE) must be used for Google's registries",
+        standard: "used where a metadata server of Google is there",
+      },
+      {
+        name: "GCP_GAR_LOCATION",
+        about:
+          "Not needed: the location is the registry host's, and a different one here is a warning",
+      },
+      {
+        name: "GCE_METADATA_HOST",
+        about: "Host of Google's metadata server, with its port if it has one",
+        standard: "169.254.169.254",
+      },
+      {
+        name: "METADATA_SERVER_DETECTION",
+        about:
+          "How Google's metadata server is looked for: `assume-present`, `none`, `bios-only` or `ping-only`",
+        standard: "the machine's BIOS, then one question of at most a second",
+      },
+      {
+        name: "AZURE_CLIENT_ID",
+        about:
+          "Application or managed identity for Azure's registries (ACR). AZ_CLIENT_ID, AZ_TENANT_ID and " +
+          "AZ_CLIENT_SECRET are read where there are none of Azure's names",
+        standard: "the node's managed identity, if it has one",
+      },
+      { name: "AZURE_TENANT_ID", about: "Tenant of AZURE_CLIENT_ID" },
+      {
+        name: "AZURE_FEDERATED_TOKEN_FILE",
+        about: "Token file for AZURE_CLIENT_ID by workload identity",
+      },
+      { name: "AZURE_CLIENT_SECRET", about: "Secret of the service principal AZURE_CLIENT_ID" },
+      {
+        name: "AZURE_CLIENT_CERTIFICATE_PATH",
+        about:
+          "PEM file with the certificate and the RSA key (PKCS #8) of the service principal AZURE_CLIENT_ID",
+      },
+      {
+        name: "AZURE_AUTHORITY_HOST",
+        about: "Address of Microsoft Entra ID in the cloud of AZURE_CLIENT_ID",
+        standard: "that of the registry's cloud",
+      },
+      {
+        name: "AZURE_TOKEN_CREDENTIALS",
+        about:
+          "The one kind of Azure identity to use: `EnvironmentCredential`, `WorkloadIdentityCredential` or " +
+          "`ManagedIdentityCredential`",
+        standard: "prod: all, in this order",
+      },
+      {
+        name: "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+        about: "Address of the metadata service that managed identities are asked for",
+        standard: "http://169.254.169.254",
+      },
     ],
   },
   {
@@ -151,47 +214,3 @@ export const ENVIRONMENT: VariableGroup[] = [
 
 /** All variables, without their groups. */
 export const VARIABLES: Variable[] = ENVIRONMENT.flatMap((group) => group.variables);
-
-/**
- * What Kubernetes adds for a Service whose name begins with "kit-": not settings, and no reason to warn.
- * https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
- */
-const SERVICE_LINK_REGEXP =
-  /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$/;
-
-/** The KIT_* names in `environment` that mean nothing, each with the known name that is nearest to it. */
-export function unknownVariables(
-  environment: Readonly<Record<string, string>>,
-): { name: string; nearest: string }[] {
-  const known = VARIABLES.map((variable) => variable.name).filter((name) =>
-    name.startsWith("KIT_")
-  );
-  return Object.keys(environment)
-    .filter((name) =>
-      name.startsWith("KIT_") && !known.includes(name) && !SERVICE_LINK_REGEXP.test(name)
-    )
-    .sort()
-    .map((name) => ({ name, nearest: nearestOf(name, known) }));
-}
-
-function nearestOf(name: string, candidates: string[]): string {
-  const distances = candidates.map((candidate) => ({
-    candidate,
-    distance: editDistance(name, candidate),
-  }));
-  return distances.reduce((best, next) => next.distance < best.distance ? next : best).candidate;
-}
-
-/** Levenshtein's distance, row by row. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const substitution = previous[column - 1] + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(previous[column] + 1, current[column - 1] + 1, substitution));
-    }
-    previous = current;
-  }
-  return previous[b.length];
-}

@@ -239,11 +239,6 @@ Deno.test("config: it cannot be changed, and shows no secret", () => {
   assert.doesNotMatch(Deno.inspect(rest) + JSON.stringify(rest), /secret-/);
 });
 
-Deno.test("config: upstream's switch for Google is a warning, as long as it has no effect", () => {
-  assert.match(readConfig(PAIR, { GCP_WIF: "true" }).warnings.join(), /GCP_WIF has no effect yet/);
-  assert.deepEqual(readConfig(PAIR, { GCP_WIF: "false" }).warnings, []);
-});
-
 const WITH_PASSWORD: [name: string, args: string[]][] = [
   ["in a pair", ["me:pass-word@h.io/a", "/x"]],
   ["without a destination", ["kit://me:pass-word@h.io/a"]],

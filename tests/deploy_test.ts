@@ -1,10 +1,12 @@
 // The manifests do what they say, as far as that can be known without a cluster.
 import assert from "node:assert/strict";
 import manifest from "../deno.json" with { type: "json" };
+import { readCredentialFile } from "../lib/auth/google_file.ts";
 import { readConfig } from "../lib/config.ts";
 import { VARIABLES } from "../lib/environment.ts";
 import { parseReference } from "../lib/reference.ts";
 import { ROOT } from "../tools/program.ts";
+import { testContext } from "./auth/context.ts";
 import { type EnvEntry, type Manifest, parseManifests } from "./support/manifests.ts";
 
 const PLAIN = "cluster_storage_container.yaml";
@@ -23,7 +25,7 @@ for (const file of FILES) {
       assert.match(object.metadata.name, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
       const check = CHECKS[`${object.apiVersion} ${object.kind}`];
       assert.ok(check !== undefined, `nothing checks ${object.apiVersion} ${object.kind}`);
-      check(object, await manifests(file));
+      await check(object, await manifests(file));
     }
   });
 }
@@ -39,7 +41,16 @@ Deno.test("the examples differ from the plain install in env alone", async () =>
   }
 });
 
-const CHECKS: Record<string, (object: Manifest, all: Manifest[]) => void> = {
+/** https://github.com/kserve/kserve/blob/master/pkg/credentials/gcs/gcs_secret.go */
+const GOOGLE_KEY = "gcloud-application-credentials.json";
+
+const ANNOTATIONS: Record<string, RegExp> = {
+  "eks.amazonaws.com/role-arn": /^arn:aws:iam::\d{12}:role\/[\w+=,.@-]+$/,
+  "iam.gke.io/gcp-service-account": /^[a-z0-9-]+@[a-z0-9-]+\.iam\.gserviceaccount\.com$/,
+  "azure.workload.identity/client-id": /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+};
+
+const CHECKS: Record<string, (object: Manifest, all: Manifest[]) => void | Promise<void>> = {
   "serving.kserve.io/v1alpha1 ClusterStorageContainer": checkStorageContainer,
   "serving.kserve.io/v1beta1 InferenceService": ({ spec }, all) => {
     const { model, serviceAccountName } = spec.predictor;
@@ -54,11 +65,22 @@ const CHECKS: Record<string, (object: Manifest, all: Manifest[]) => void> = {
       );
     }
   },
-  "v1 ServiceAccount": ({ metadata }) => {
-    const arn = metadata.annotations?.["eks.amazonaws.com/role-arn"] ?? "";
-    assert.match(arn, /^arn:aws:iam::\d{12}:role\/[\w+=,.@-]+$/);
+  "v1 ServiceAccount": ({ metadata, secrets = [] }, all) => {
+    const annotations = Object.entries(metadata.annotations ?? {});
+    assert.ok(annotations.length + secrets.length > 0, "it says who the pod is");
+    for (const [name, value] of annotations) {
+      assert.match(value, ANNOTATIONS[name] ?? assert.fail(`nothing knows ${name}`));
+    }
+    for (const { name } of secrets) {
+      assert.ok(all.some((object) => object.kind === "Secret" && object.metadata.name === name));
+    }
   },
-  "v1 Secret": (secret) => {
+  "v1 Secret": async (secret) => {
+    const google = secret.stringData?.[GOOGLE_KEY];
+    if (google !== undefined) {
+      const context = testContext({ files: { [GOOGLE_KEY]: google } });
+      await readCredentialFile({ path: GOOGLE_KEY, from: GOOGLE_KEY, host: "gcr.io" }, context);
+    }
     for (const text of Object.values(secret.stringData ?? {})) assert.match(text, /fake-/);
     if (secret.type === "kubernetes.io/dockerconfigjson") {
       assert.deepEqual(Object.keys(secret.stringData!), [".dockerconfigjson"]);

@@ -18,8 +18,8 @@ const OTHER_NAMES = [
   ...["CONTAINER_ENGINE", "DOCKER_BUILDKIT"],
   // Of AWS and KServe, read where they are explained.
   ...["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "S3_ENDPOINT"],
-  // Of upstream's entrypoint.
-  ...["GCP_WIF", "GCP_GAR_LOCATION"],
+  // KServe's older names for Azure's.
+  ...["AZ_CLIENT_ID", "AZ_TENANT_ID", "AZ_CLIENT_SECRET"],
 ];
 
 const text = (path: string) => Deno.readTextFile(`${ROOT}/${path}`);

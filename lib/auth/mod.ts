@@ -1,6 +1,8 @@
 import { Failure } from "../errors.ts";
+import * as azure from "./azure.ts";
 import * as dockerConfig from "./docker_config.ts";
 import * as ecr from "./ecr.ts";
+import * as google from "./google.ts";
 import type { AuthContext, Credentials, Scope, Source } from "./source.ts";
 import * as userPassword from "./user_password.ts";
 
@@ -12,6 +14,8 @@ export const SOURCES: readonly Source[] = [
   dockerConfig,
   // The clouds, each for the hosts of its pattern and when its identity is present.
   ecr,
+  google,
+  azure,
 ];
 
 /** A token this close to its end could be refused before a long download is through its first requests. */

@@ -4,6 +4,7 @@ import { Failure } from "../../lib/errors.ts";
 import { knownSecrets } from "../../lib/secret.ts";
 import { type AwsServer, ecrError, EXPIRES_AT, serveAws, TOKEN_OF_ECR } from "./aws_server.ts";
 import { testContext } from "./context.ts";
+import { processEnvironment } from "./process_environment.ts";
 
 const HOST = "222222222222.dkr.ecr.eu-west-3.amazonaws.com";
 const SCOPE = { host: HOST, repository: "org/model" };
@@ -382,17 +383,3 @@ Deno.test("a profile that does not exist is an auth failure that names it", asyn
     return true;
   });
 });
-
-/** Sets variables of this process, which the SDK reads by itself for profiles, until it is disposed of. */
-function processEnvironment(variables: Record<string, string>): Disposable {
-  const before = Object.keys(variables).map((name) => [name, Deno.env.get(name)] as const);
-  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
-  return {
-    [Symbol.dispose]() {
-      for (const [name, value] of before) {
-        if (value === undefined) Deno.env.delete(name);
-        else Deno.env.set(name, value);
-      }
-    },
-  };
-}

@@ -32,6 +32,8 @@ Deno.test("sources are asked in the order of the contract", () => {
     "KIT_USER and KIT_PASSWORD",
     "docker config",
     "AWS ECR",
+    "Google",
+    "Azure ACR",
   ]);
 });
 

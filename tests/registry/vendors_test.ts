@@ -96,7 +96,7 @@ const CLOUD_REGEXP = /^(AWS|Google|Azure)\b/;
 /** Name, host and user name of each other row. */
 async function tableRows(): Promise<{ name: string; host: string; user: string }[]> {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
-  const [table] = /^\| registry \|.*\n(?:\|.*\n)+/m.exec(readme) ?? [""];
+  const [table] = /^\| registry \| host \| user name \|.*\n(?:\|.*\n)+/m.exec(readme) ?? [""];
   const all = table.trimEnd().split("\n").slice(2).map((line) => {
     const [, name, host, user] = line.split("|").map((cell) => cell.trim());
     const example = (cell: string) => /`([^`]+)`/.exec(cell)?.[1] ?? "";

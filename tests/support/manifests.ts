@@ -16,6 +16,8 @@ export interface Manifest {
   spec?: any;
   type?: string;
   stringData?: Record<string, string>;
+  /** Of a service account. */
+  secrets?: { name: string }[];
 }
 
 /**
