@@ -90,19 +90,15 @@ const VENDORS: Record<string, Vendor> = {
   },
 };
 
-/** Registries that are signed in to by the pod's identity, which tests of their own hold. */
-const CLOUD_REGEXP = /^(AWS|Google|Azure)\b/;
-
 /** Name, host and user name of each other row. */
 async function tableRows(): Promise<{ name: string; host: string; user: string }[]> {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   const [table] = /^\| registry \| host \| user name \|.*\n(?:\|.*\n)+/m.exec(readme) ?? [""];
-  const all = table.trimEnd().split("\n").slice(2).map((line) => {
+  return table.trimEnd().split("\n").slice(2).map((line) => {
     const [, name, host, user] = line.split("|").map((cell) => cell.trim());
     const example = (cell: string) => /`([^`]+)`/.exec(cell)?.[1] ?? "";
     return { name, host: example(host), user: example(user) };
   });
-  return all.filter(({ name }) => !CLOUD_REGEXP.test(name));
 }
 
 /** The vendor's registry and its server of tokens, and what the program makes of them. */
