@@ -1,10 +1,8 @@
 import { messageOf } from "../errors.ts";
-import { networkMessageOf, readBody, timeLimit } from "../http.ts";
-
-const MAX_ANSWER_BYTES = 256 * 1024;
+import { limitedFetch } from "./limited_fetch.ts";
 
 /**
- * A fetch for identity calls: limited in time and size, and never redirected, since the body is a secret.
+ * A fetch for the SDK's identity calls, which says in the SDK's own terms why there is no answer.
  *
  * @param total ends all of them
  * @param milliseconds for each one
@@ -14,17 +12,12 @@ export function identityFetch(
   total: AbortSignal,
   milliseconds: number,
 ): typeof globalThis.fetch {
+  const limited = limitedFetch(fetch, total, milliseconds);
   return async (input, init) => {
-    using limit = timeLimit(milliseconds, total);
     try {
-      const response = await fetch(input, { ...init, redirect: "manual", signal: limit.signal });
-      // The body counts for the limit too.
-      const body = await readBody(response, MAX_ANSWER_BYTES);
-      return new Response(body.length === 0 ? null : body, response);
+      return await limited(input, init);
     } catch (error) {
-      const message = limit.signal.aborted
-        ? messageOf(limit.signal.reason)
-        : networkMessageOf(error);
+      const message = messageOf(error);
       // These names decide what the SDK's retry strategy does: it knows Node's codes and some browsers' texts only.
       throw total.aborted
         ? new DOMException(message, "AbortError")
