@@ -161,7 +161,7 @@ async function urisIn(root: string, pairs: Pair[]): Promise<string[]> {
 async function resolve(kit: Kit, transfer: Transfer, { reference }: Pair): Promise<ModelKit> {
   await kit.quieten();
   // Both are waited for also when one fails: its process must not outlive the private folder.
-  const [banner, found] = await Promise.allSettled([kit.version(), transfer.resolve(reference)]);
+  const [found, banner] = await Promise.allSettled([transfer.resolve(reference), kit.version()]);
   if (banner.status === "rejected") throw banner.reason;
   if (found.status === "rejected") throw found.reason;
   return found.value;

@@ -14,7 +14,7 @@ export interface ProcessOptions {
   args: string[];
   /** The whole environment: nothing of ours is inherited. */
   environment: Record<string, string>;
-  /** Written to standard input, which is closed then. */
+  /** Written to standard input, which is closed then; without it there is none. */
   input?: string;
   onLine(line: string): void;
   /** A line of standard error. */
@@ -67,7 +67,7 @@ export async function runProcess(
   try {
     const [status] = await Promise.all([
       child.status,
-      write(child.stdin, options.input ?? ""),
+      options.input === undefined ? undefined : write(child.stdin, options.input),
       read(child.stdout, options.onLine),
       read(child.stderr, options.onError),
     ]);
@@ -79,13 +79,13 @@ export async function runProcess(
   }
 }
 
-function spawn({ bin, args, environment }: ProcessOptions): Deno.ChildProcess {
+function spawn({ bin, args, environment, input }: ProcessOptions): Deno.ChildProcess {
   try {
     return new Deno.Command(bin, {
       args,
       env: environment,
       clearEnv: true,
-      stdin: "piped",
+      stdin: input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();

@@ -10,7 +10,6 @@ import { sleep } from "../retry.ts";
 import { removeTree } from "../tree.ts";
 import { Concurrency } from "./concurrency.ts";
 import type { TransferStats } from "./delivery.ts";
-import { CHUNK_BYTES, Downloads } from "./downloads.ts";
 import { Gateway } from "./gateway.ts";
 import type { Transfer, TransferCost, UnpackJob } from "./mod.ts";
 import { explainingRefusal } from "./refusal.ts";
@@ -103,6 +102,8 @@ export class VerifiedTransfer implements Transfer {
     };
     const use = { signal: AbortSignal.any([signal, done.signal]), onRetry };
     const plan = planLayers(job.modelkit, flags.filters);
+    // A start that finds everything complete needs neither this nor node's crypto.
+    const { CHUNK_BYTES, Downloads } = await import("./downloads.ts");
     const downloads = new Downloads({
       concurrency,
       buffers: Math.floor(BUFFER_BYTES / CHUNK_BYTES),
