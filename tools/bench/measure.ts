@@ -4,7 +4,7 @@ import { folderBytes } from "../../lib/progress.ts";
 export interface Measured {
   seconds: number;
   cpuSeconds: number;
-  /** Peak resident memory, in bytes, of what was alive at the same time. */
+  /** Peak resident memory, in bytes, of what was alive at the same time; NaN where it was not watched. */
   peakBytes: number;
   /** Most bytes in files below the run's folder. */
   diskBytes: number;
@@ -20,12 +20,20 @@ const DISK_EVERY_MS = 100;
 /** The kernel's unit of CPU time in /proc, on every Linux that Deno runs on. */
 const TICKS_A_SECOND = 100;
 
-/** Runs commands one after the other, each must succeed. Linux only. `folder` is where they write. */
+export interface MeasureOptions {
+  env: Record<string, string>;
+  /** Where the commands write. */
+  folder: string;
+  /** Looking at memory takes some of the two processors: not where milliseconds count. */
+  watchMemory: boolean;
+}
+
+/** Runs commands one after the other, each must succeed. Linux only. */
 export async function measure(
   commands: Command[],
-  { env, folder }: { env: Record<string, string>; folder: string },
+  { env, folder, watchMemory }: MeasureOptions,
 ): Promise<Measured> {
-  let peakBytes = 0;
+  let peakBytes = watchMemory ? 0 : NaN;
   let diskBytes = 0;
   const cpuBefore = childrenCpuSeconds();
   const started = performance.now();
@@ -38,10 +46,12 @@ export async function measure(
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const memory = setInterval(
-      () => peakBytes = Math.max(peakBytes, residentBytes(child.pid)),
-      MEMORY_EVERY_MS,
-    );
+    const memory = watchMemory
+      ? setInterval(
+        () => peakBytes = Math.max(peakBytes, residentBytes(child.pid)),
+        MEMORY_EVERY_MS,
+      )
+      : undefined;
     const disk = setInterval(
       async () => diskBytes = Math.max(diskBytes, await folderBytes(folder)),
       DISK_EVERY_MS,
@@ -56,8 +66,9 @@ export async function measure(
   return { seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore, peakBytes, diskBytes };
 }
 
+/** Of the values that were measured: NaN counts for nothing. */
 export function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
+  const sorted = values.filter((value) => !isNaN(value)).sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
