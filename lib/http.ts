@@ -41,6 +41,21 @@ export function createFetch(options: FetchOptions): DisposableFetch {
   return Object.assign(fetchWithClient, { [Symbol.dispose]: () => client.close() });
 }
 
+const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+
+/** Whether some requests may go through a proxy; which ones is fetch's to know. */
+export function hasProxy(
+  { flags, environment }: {
+    flags: { proxy?: string };
+    environment: Readonly<Record<string, string>>;
+  },
+): boolean {
+  return flags.proxy !== undefined ||
+    PROXY_VARIABLES.some((name) =>
+      environment[name] !== undefined || environment[name.toLowerCase()] !== undefined
+    );
+}
+
 /** A signal that aborts when the time is over or when its parent aborts; dispose of it when done. */
 export interface TimeLimit extends Disposable {
   signal: AbortSignal;

@@ -1,10 +1,11 @@
 import { type Config, readConfig } from "./config.ts";
 import { asFailure, Failure, messageOf, OUTCOMES } from "./errors.ts";
 import { helpText } from "./help.ts";
-import { createFetch, type DisposableFetch, type FetchOptions } from "./http.ts";
+import { createFetch, type DisposableFetch, type FetchOptions, hasProxy } from "./http.ts";
 import { initialize, type Result } from "./initialize.ts";
 import { Log, type LogFormat, type LogLevel } from "./log.ts";
 import { formatBytes } from "./progress.ts";
+import { RangeFetch } from "./registry/range_fetch.ts";
 import { Registries } from "./registry/registries.ts";
 import { type Report, sentenceOf, terminationMessage, writeTermination } from "./termination.ts";
 import type { TransferCost } from "./transfer/mod.ts";
@@ -94,9 +95,14 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     readTextFile: (path: string) => Deno.readTextFile(path),
     signal,
   };
+  const ranges = new RangeFetch({
+    fetch: registry.fetch,
+    caCertificates: certificates,
+    identity,
+  });
   const registries = new Registries({
     plainHttp: config.flags.plainHttp,
-    fetch: registry.fetch,
+    fetch: hasProxy(config) ? registry.fetch : ranges.fetch,
     auth,
     mirrors: config.mirrors,
     attempts: config.attempts,
@@ -131,6 +137,7 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
   } finally {
     clearTimeout(timer);
     cloud.close();
+    ranges[Symbol.dispose]();
     registry.close();
   }
 }

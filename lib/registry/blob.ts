@@ -3,7 +3,8 @@ import type { Log } from "../log.ts";
 import { backoff, sleep } from "../retry.ts";
 import type { RegistryClient, RegistryRequest } from "./client.ts";
 import { damageFailure, networkFailure, statusFailure } from "./status.ts";
-import { type Chunks, readCopying, readInto, type ReadState } from "./chunks.ts";
+import { openBody } from "./body.ts";
+import { type Chunks, readInto, type ReadState } from "./chunks.ts";
 import { StallGuard } from "./stall_guard.ts";
 
 export interface BlobOptions {
@@ -102,15 +103,12 @@ export class RemoteBlob {
     const from = state.position;
     const response = await this.#open(from, state.end - 1, guard);
     this.#check(response, from, state.end - from);
-    if (response.body === null) throw new TypeError("the answer has no body");
+    using body = openBody(response, state.end - from);
     try {
-      if (state.isBroken === true) await readCopying(response.body, state, guard);
-      else await readInto(response.body, state, guard);
+      await readInto(body.fill, state, guard);
     } catch (error) {
       guard.throwIfStalled();
       throw error;
-    } finally {
-      state.isBroken = true;
     }
     if (state.position < state.end) throw new TypeError("the connection ended too early");
   }
@@ -152,13 +150,15 @@ export class RemoteBlob {
       );
     }
     if (status === 200 && from === 0 && length === this.size) return;
-    if (status === 206 && Number(range?.[1]) === from && Number(range?.[2]) === from + length - 1) {
-      return;
-    }
+    const sent = Number(headers.get("Content-Length") ?? length);
+    const isWanted = Number(range?.[1]) === from && Number(range?.[2]) === from + length - 1;
+    if (status === 206 && isWanted && sent === length) return;
     response.body?.cancel().catch(() => {});
     if (status === 200) throw new IgnoredRange();
     throw new TypeError(
-      `asked for bytes ${from}-${from + length - 1}, got ${range?.[0] ?? `status ${status}`}`,
+      `asked for bytes ${from}-${from + length - 1}, got ${
+        range?.[0] ?? `status ${status}`
+      } in ${sent} bytes`,
     );
   }
 }

@@ -23,6 +23,8 @@ export class Delivery {
   readonly #blob: ReadableBlob;
   readonly #stats: TransferStats;
   #sink: Sink | undefined;
+  /** The last bytes that the sink was given, or is still to be given. */
+  #writing: Promise<void> | undefined;
 
   constructor(sink: Sink, blob: ReadableBlob, stats: TransferStats) {
     this.#sink = sink;
@@ -31,17 +33,30 @@ export class Delivery {
     this.#hash = createHash(blob.digest.split(":")[0]);
   }
 
-  async take(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    // Kit reads while we hash; the buffer is touched by nobody until both are done.
-    const written = this.#sink?.(bytes).catch(() => this.#sink = undefined);
+  /**
+   * Hashes bytes at once, and gives them to the sink after those before. When what this answers with is done they
+   * may be used again; until then nobody touches them, so that both get the same.
+   */
+  take(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    // Kit reads while we hash.
+    const written = this.#writing?.then(() => this.#write(bytes)) ?? this.#write(bytes);
+    this.#writing = written;
     const started = performance.now();
     this.#hash.update(bytes);
-    const hashed = performance.now();
-    await written;
+    this.#stats.hashMs += performance.now() - started;
     this.bytes += bytes.byteLength;
-    this.#stats.bytes += bytes.byteLength;
-    this.#stats.hashMs += hashed - started;
-    this.#stats.kitMs += performance.now() - hashed;
+    return written.then(() => {
+      if (this.#writing === written) this.#writing = undefined;
+      this.#stats.bytes += bytes.byteLength;
+    });
+  }
+
+  async #write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    try {
+      await this.#sink?.(bytes);
+    } catch {
+      this.#sink = undefined;
+    }
   }
 
   verify(): void {

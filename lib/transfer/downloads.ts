@@ -79,20 +79,28 @@ export class Downloads {
     const job = this.#open(wanted);
     // The one that was planned, where there is one: it knows who has sent what was fetched ahead.
     const { blob } = job;
-    const delivery = new Delivery(sink, blob, this.#options.stats);
+    const { stats } = this.#options;
+    const delivery = new Delivery(sink, blob, stats);
+    // While kit takes one chunk the next is awaited and hashed.
+    let before = Promise.resolve();
     try {
       for (let index = 0; index < job.chunks; index++) {
-        const started = performance.now();
+        const asked = performance.now();
         const buffer = await this.#chunk(job, index);
-        this.#options.stats.networkMs += performance.now() - started;
-        await delivery.take(new Uint8Array(buffer, 0, lengthOf(blob, index)));
-        this.#release(buffer);
+        stats.networkMs += performance.now() - asked;
+        const taken = delivery.take(new Uint8Array(buffer, 0, lengthOf(blob, index)))
+          .then(() => this.#release(buffer));
+        const hashed = performance.now();
+        await before;
+        stats.kitMs += performance.now() - hashed;
+        before = taken;
       }
     } catch (error) {
       if (!(error instanceof IgnoredRange)) throw error;
       this.#close(job);
       await deliverStream(blob, delivery, this.#options);
     } finally {
+      await before;
       this.#close(job);
     }
     delivery.verify();
