@@ -1,10 +1,5 @@
+import type { Fill } from "./connection.ts";
 import { RangeResponse } from "./range_fetch.ts";
-
-/**
- * Reads into `view` until it is full or nothing more comes, and tells of each part as it comes: a promise less for
- * every 16 KiB that TLS gives at a time.
- */
-export type Fill = (view: Uint8Array, took: (count: number) => void) => Promise<void>;
 
 /** The bytes of an answer, to be read once. Where they are not read to the end the connection is closed. */
 export interface Body extends Disposable {

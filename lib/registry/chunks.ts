@@ -1,4 +1,4 @@
-import type { Fill } from "./body.ts";
+import type { Fill } from "./connection.ts";
 import type { StallGuard } from "./stall_guard.ts";
 
 /** Where bytes go: one buffer after the other, each handed out empty and given back full. */

@@ -97,7 +97,9 @@ export function parseManifest(bytes: Uint8Array): Omit<Manifest, "digest" | "byt
   }
   const { config, layers = [], manifests = [], artifactType, annotations } = value;
   const { mediaType = "manifests" in value ? INDEX_TYPES[0] : IMAGE_TYPES[0] } = value;
-  if (typeof mediaType !== "string" || !Array.isArray(layers) || !Array.isArray(manifests)) {
+  // The gateway sends it to kit in a header.
+  const isType = typeof mediaType === "string" && /^[\x21-\x7e]+$/.test(mediaType);
+  if (!isType || !Array.isArray(layers) || !Array.isArray(manifests)) {
     throw new Error("it is not an OCI manifest");
   }
   return {

@@ -1,11 +1,11 @@
-import { readBody } from "../http.ts";
-import type { Fill } from "./body.ts";
-import { Connection, type Head, ProtocolError } from "./connection.ts";
+import { ProtocolError } from "../http_head.ts";
+import { timeLimit } from "../http.ts";
+import { Connection, type Fill, type Head } from "./connection.ts";
 
-/** Another way is tried where a connection takes longer: fetch tries all addresses of a host, `connect` one. */
+/** Another way is tried where a connection takes longer: fetch tries all addresses of a host, `connect` maybe one. */
 const CONNECT_WITHIN_MS = 5_000;
-/** More of an error's body is not read: it is text for people. */
-const MAX_ERROR_BYTES = 64 * 1024;
+/** What lies between may have forgotten a connection that was idle for longer, and then nobody answers on it. */
+const IDLE_MS = 30_000;
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -16,6 +16,8 @@ export interface RangeFetchOptions {
   caCertificates: string[];
   /** The client's own certificate and its key, as PEM text. */
   identity?: { cert: string; key: string };
+  /** Milliseconds that connecting may take. */
+  connectWithin?: number;
 }
 
 /** A part of a blob, to be read into the reader's own buffers by `fill`; `body` reads it in the ordinary way. */
@@ -34,6 +36,7 @@ export class RangeResponse extends Response {
  */
 export class RangeFetch implements Disposable {
   readonly #options: RangeFetchOptions;
+  readonly #open = new Set<Connection>();
   readonly #idle = new Map<string, Connection[]>();
   /** Origins that only the ordinary fetch can talk to. */
   readonly #others = new Set<string>();
@@ -45,33 +48,33 @@ export class RangeFetch implements Disposable {
   /** As `fetch` with `redirect: "manual"`; `init.headers` is a plain object. */
   readonly fetch: Fetch = async (address, init) => {
     const url = new URL(address);
+    const { method = "GET", signal } = init;
     const headers = init.headers as Record<string, string> | undefined;
-    if (headers?.Range === undefined || this.#others.has(url.origin)) {
+    if (method !== "GET" || headers?.Range === undefined || this.#others.has(url.origin)) {
       return await this.#options.fetch(address, init);
     }
     try {
-      return await this.#ask(url, headers, init.signal ?? undefined);
+      return await this.#ask(url, headers, signal ?? undefined);
     } catch (error) {
       if (!(error instanceof NotForUs)) throw error;
-      this.#others.add(url.origin);
+      if (error.isForGood) this.#others.add(url.origin);
       return await this.#options.fetch(address, init);
     }
   };
 
+  /** Ends everything that is still open. */
   [Symbol.dispose](): void {
-    for (const connection of [...this.#idle.values()].flat()) connection.close();
+    for (const connection of this.#open) connection.close();
+    this.#open.clear();
     this.#idle.clear();
   }
 
-  async #ask(
-    url: URL,
-    headers: Record<string, string>,
-    signal?: AbortSignal,
-  ): Promise<Response> {
+  async #ask(url: URL, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
     for (;;) {
       signal?.throwIfAborted();
-      const used = this.#idle.get(url.origin)?.pop();
-      const connection = used ?? new Connection(await this.#connect(url));
+      const used = this.#takeIdle(url.origin);
+      const connection = used ?? new Connection(await this.#connect(url, signal));
+      this.#open.add(connection);
       const abort = () => connection.close();
       signal?.addEventListener("abort", abort, { once: true });
       const release = () => {
@@ -82,37 +85,64 @@ export class RangeFetch implements Disposable {
         signal?.throwIfAborted();
         await connection.send(url, headers);
         const head = await connection.head();
-        if (head !== undefined) return await answerOf(head, connection, release);
-        if (used === undefined) throw new TypeError("connection closed before message completed");
-        release();
+        // The peer had enough of a connection that was idle: that is no news. Some say so by 408:
+        // https://www.rfc-editor.org/rfc/rfc9110#status.408
+        const isOver = head === undefined || (used !== undefined && head.status === 408);
+        if (!isOver && head.length !== undefined) return answerOf(head, connection, release);
+        // An error is often sent without a length where blobs are sent with one.
+        if (!isOver) throw new NotForUs(head.status < 300);
+        throw new TypeError("connection closed before message completed");
       } catch (error) {
         connection.close();
         release();
         signal?.throwIfAborted();
-        if (error instanceof ProtocolError) throw new NotForUs();
-        // The peer closed a connection that had been idle for too long: that is no news.
-        if (used === undefined) throw error;
+        if (error instanceof ProtocolError) throw new NotForUs(true);
+        if (error instanceof NotForUs || used === undefined) throw error;
       }
     }
   }
 
-  async #connect(url: URL): Promise<Deno.Conn> {
-    const socket = this.#open(url);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) =>
-      timer = setTimeout(() => reject(new NotForUs()), CONNECT_WITHIN_MS)
-    );
-    try {
-      return await Promise.race([socket, late]);
-    } catch {
-      socket.then((conn) => conn.close(), () => {});
-      throw new NotForUs();
-    } finally {
-      clearTimeout(timer);
+  /** The last one that was used, unless that is too long ago. */
+  #takeIdle(origin: string): Connection | undefined {
+    const idle = this.#idle.get(origin) ?? [];
+    const connection = idle.pop();
+    if (connection === undefined || performance.now() - connection.usedAt < IDLE_MS) {
+      return connection;
+    }
+    for (const old of [connection, ...idle.splice(0)]) {
+      old.close();
+      this.#open.delete(old);
     }
   }
 
-  async #open(url: URL): Promise<Deno.Conn> {
+  #release(origin: string, connection: Connection): void {
+    if (!connection.isIdle) {
+      connection.close();
+      this.#open.delete(connection);
+      return;
+    }
+    connection.usedAt = performance.now();
+    const idle = this.#idle.get(origin) ?? [];
+    idle.push(connection);
+    this.#idle.set(origin, idle);
+  }
+
+  async #connect(url: URL, signal?: AbortSignal): Promise<Deno.Conn> {
+    using limit = timeLimit(this.#options.connectWithin ?? CONNECT_WITHIN_MS, signal);
+    const over = Promise.withResolvers<never>();
+    limit.signal.addEventListener("abort", () => over.reject(limit.signal.reason), { once: true });
+    const socket = this.#dial(url, limit.signal);
+    try {
+      return await Promise.race([socket, over.promise]);
+    } catch {
+      socket.then((late) => late.close(), () => {});
+      signal?.throwIfAborted();
+      // Fetch says what is wrong in its own words, or finds a way.
+      throw new NotForUs(true);
+    }
+  }
+
+  async #dial(url: URL, limit: AbortSignal): Promise<Deno.Conn> {
     const isEncrypted = url.protocol === "https:";
     const hostname = url.hostname.replace(/^\[|\]$/g, "");
     const port = Number(url.port) || (isEncrypted ? 443 : 80);
@@ -121,59 +151,63 @@ export class RangeFetch implements Disposable {
     // `startTls` knows no certificate of the client's, and `connectTls` no way to send small packets at once: its
     // handshake waits 40 ms for a delayed acknowledgement.
     if (isEncrypted && identity !== undefined) {
-      return await shakeHands(await Deno.connectTls({ ...tls, ...identity, port }));
+      return await shakeHands(await Deno.connectTls({ ...tls, ...identity, port }), limit);
     }
     const socket = await Deno.connect({ hostname, port });
     socket.setNoDelay(true);
-    return isEncrypted ? await shakeHands(await Deno.startTls(socket, tls)) : socket;
-  }
-
-  #release(origin: string, connection: Connection): void {
-    if (!connection.isIdle) return connection.close();
-    const idle = this.#idle.get(origin) ?? [];
-    idle.push(connection);
-    this.#idle.set(origin, idle);
+    return isEncrypted ? await shakeHands(await Deno.startTls(socket, tls), limit) : socket;
   }
 }
 
-async function shakeHands(connection: Deno.TlsConn): Promise<Deno.TlsConn> {
+/** A peer that never answers must not keep the socket. */
+async function shakeHands(connection: Deno.TlsConn, limit: AbortSignal): Promise<Deno.TlsConn> {
+  const close = () => connection.close();
+  limit.addEventListener("abort", close, { once: true });
   try {
+    limit.throwIfAborted();
     await connection.handshake();
     return connection;
   } catch (error) {
-    connection.close();
+    if (!limit.aborted) close();
     throw error;
+  } finally {
+    limit.removeEventListener("abort", close);
   }
 }
 
 /** Not a failure of the other side: fetch may do it. */
-class NotForUs extends Error {}
+class NotForUs extends Error {
+  /** Whether that will be so with the next request to the same origin, too. */
+  readonly isForGood: boolean;
+
+  constructor(isForGood: boolean) {
+    super();
+    this.isForGood = isForGood;
+  }
+}
 
 /** The answer on `connection`, which is released when it has been read to its end or is given up. */
-async function answerOf(
+function answerOf(
   { status, headers }: Head,
   connection: Connection,
   release: () => void,
-): Promise<Response> {
+): RangeResponse {
   let isReleased = false;
   const end = () => {
     if (isReleased) return;
     isReleased = true;
     release();
   };
-  const giveUp = () => {
-    if (!isReleased) connection.close();
-    end();
-  };
   const fill: Fill = async (view, took) => {
     if (isReleased) return;
     try {
       await connection.fill(view, took);
-      if (!connection.isReading) end();
     } catch (error) {
-      giveUp();
+      connection.close();
+      end();
       throw error;
     }
+    if (!connection.isReading) end();
   };
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -183,11 +217,11 @@ async function answerOf(
       if (count > 0) controller.enqueue(view.subarray(0, count));
       if (count < view.byteLength) controller.close();
     },
-    cancel: giveUp,
+    cancel() {
+      if (isReleased) return;
+      connection.skip();
+      end();
+    },
   }, { highWaterMark: 0 });
-  const response = new RangeResponse(body, { status, headers }, fill);
-  if (status < 300) return response;
-  // An error's body is for people, and a redirect's for nobody: reading it now keeps the connection.
-  const bytes = await readBody(response, MAX_ERROR_BYTES).catch(() => new Uint8Array());
-  return new Response(bytes.byteLength === 0 ? null : bytes, { status, headers });
+  return new RangeResponse(body, { status, headers }, fill);
 }

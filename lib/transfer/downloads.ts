@@ -26,7 +26,7 @@ interface Job {
   chunks: number;
   /** The next chunk to ask for. */
   next: number;
-  /** The chunk that kit gets next. */
+  /** The chunk that kit gets now, or next. */
   head: number;
   /** Requests under way. */
   running: number;
@@ -89,7 +89,10 @@ export class Downloads {
         const buffer = await this.#chunk(job, index);
         stats.networkMs += performance.now() - asked;
         const taken = delivery.take(new Uint8Array(buffer, 0, lengthOf(blob, index)))
-          .then(() => this.#release(buffer));
+          .then(() => {
+            job.head = index + 1;
+            this.#release(buffer);
+          });
         const hashed = performance.now();
         await before;
         stats.kitMs += performance.now() - hashed;
@@ -125,8 +128,6 @@ export class Downloads {
   }
 
   async #chunk(job: Job, index: number): Promise<ArrayBuffer> {
-    job.head = index;
-    this.#serveWaiters();
     for (;;) {
       this.#options.signal.throwIfAborted();
       const buffer = job.ready.get(index);

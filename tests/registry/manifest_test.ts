@@ -84,6 +84,7 @@ const SHAPES: [name: string, change: object, says: RegExp][] = [
   ["manifests that are no list", { manifests: null }, /not an OCI manifest/],
   ["manifests without a digest", { manifests: [{ size: 1 }] }, /no digest/],
   ["a media type that is no text", { mediaType: 1 }, /not an OCI manifest/],
+  ["a line break in its media type", { mediaType: "a/b\r\nC: d" }, /not an OCI manifest/],
   ["a layer that is null", { layers: [null] }, /no digest/],
   ["a config that is null", { config: null }, /no digest/],
   ["a digest with a path in it", { layers: [{ ...LAYER, digest: "sha256:../../x" }] }, /no digest/],
