@@ -159,7 +159,7 @@ export class RangeFetch implements Disposable {
   }
 }
 
-/** A peer that never answers must not keep the socket. */
+/** Ends at the limit too. Deno keeps the socket of a handshake that was begun until the peer ends it. */
 async function shakeHands(connection: Deno.TlsConn, limit: AbortSignal): Promise<Deno.TlsConn> {
   const close = () => connection.close();
   limit.addEventListener("abort", close, { once: true });
