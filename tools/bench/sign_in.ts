@@ -91,7 +91,9 @@ export async function measureSignIn(
           DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
           ...env,
         };
-        runs[name].push(await measure([command], { env: all, folder: scratch }));
+        runs[name].push(
+          await measure([command], { env: all, folder: scratch, watchMemory: false }),
+        );
         await Deno.remove(scratch, { recursive: true });
       }
     }
