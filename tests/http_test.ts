@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Failure } from "../lib/errors.ts";
-import { createFetch, networkMessageOf, readBody, timeLimit } from "../lib/http.ts";
+import { createFetch, hasProxy, networkMessageOf, readBody, timeLimit } from "../lib/http.ts";
 import { makeCertificate } from "./support/certificate.ts";
 
 const LOOPBACK = { port: 0, hostname: "127.0.0.1", onListen() {} };
@@ -60,6 +60,27 @@ for (
       NO_PROXY: noProxy,
     });
     assert.equal(output, expected);
+  });
+}
+
+const PROXIES: [
+  name: string,
+  flag: string | undefined,
+  environment: Record<string, string>,
+  has: boolean,
+][] = [
+  ["nothing", undefined, {}, false],
+  ["--proxy", "http://proxy.test", {}, true],
+  ["HTTP_PROXY", undefined, { HTTP_PROXY: "http://proxy.test" }, true],
+  ["HTTPS_PROXY", undefined, { HTTPS_PROXY: "http://proxy.test" }, true],
+  ["https_proxy", undefined, { https_proxy: "http://proxy.test" }, true],
+  ["all_proxy", undefined, { all_proxy: "http://proxy.test" }, true],
+  ["NO_PROXY alone", undefined, { NO_PROXY: "registry.test" }, false],
+];
+
+for (const [name, proxy, environment, has] of PROXIES) {
+  Deno.test(`with ${name} there is ${has ? "a" : "no"} proxy`, () => {
+    assert.equal(hasProxy({ flags: { proxy }, environment }), has);
   });
 }
 

@@ -14,14 +14,15 @@ function run(max: number, speed: (connections: number) => number, chunks = 2000)
     }
   };
   advance(chunks);
-  return { concurrency, limits, advance };
+  return { concurrency, limits, advance, wait: (ms: number) => now += ms };
 }
 
 const CASES: [name: string, max: number, speed: (connections: number) => number, last: number][] = [
   ["each connection adds as much", 32, (n) => 10 * n, 32],
-  ["more connections than four add nothing", 32, () => 40, 4],
+  ["more connections than two add nothing", 32, () => 40, 2],
+  ["more connections than four add nothing", 32, (n) => 10 * Math.min(n, 4), 4],
   ["more connections than eight add nothing", 32, (n) => 10 * Math.min(n, 8), 8],
-  ["more connections are slower", 32, (n) => 100 / n, 4],
+  ["more connections are slower", 32, (n) => 100 / n, 2],
   ["more than eight are a little faster", 32, (n) => n <= 8 ? 10 * n : 85, 8],
   ["only one is allowed", 1, (n) => 10 * n, 1],
   ["only three are allowed", 3, (n) => 10 * n, 3],
@@ -37,17 +38,58 @@ for (const [name, max, speed, last] of CASES) {
 }
 
 Deno.test("connections: few at first, then twice as many each time", () => {
-  assert.deepEqual(run(32, (n) => 10 * n).limits, [4, 8, 16, 32]);
+  assert.deepEqual(run(32, (n) => 10 * n).limits, [2, 4, 8, 16, 32]);
 });
 
-Deno.test("connections: trouble halves them, down to one, and they do not grow again", () => {
-  const { concurrency, advance } = run(32, (n) => 10 * n);
+/** So many chunks without trouble bring one connection back. */
+const CALM = 64;
+
+Deno.test("connections: trouble that goes on halves them, down to one", () => {
+  const { concurrency, wait } = run(32, (n) => 10 * n);
   const limits = Array.from({ length: 7 }, () => {
+    wait(1000);
     concurrency.troubled();
-    advance(100);
     return concurrency.limit;
   });
   assert.deepEqual(limits, [16, 8, 4, 2, 1, 1, 1]);
+});
+
+Deno.test("connections: complaints within a second are one", () => {
+  const { concurrency, wait } = run(32, (n) => 10 * n);
+  for (let count = 0; count < 10; count++) {
+    concurrency.troubled();
+    wait(99);
+  }
+  assert.equal(concurrency.limit, 16);
+  wait(10);
+  concurrency.troubled();
+  assert.equal(concurrency.limit, 8);
+});
+
+Deno.test("connections: after trouble one by one as many as before, and no more", () => {
+  const { concurrency, advance, limits } = run(32, (n) => 10 * Math.min(n, 8));
+  concurrency.troubled();
+  limits.length = 0;
+  limits.push(concurrency.limit);
+  advance(CALM - 1);
+  assert.deepEqual(limits, [4]);
+  advance(1);
+  assert.deepEqual(limits, [4, 5]);
+  advance(2000);
+  assert.deepEqual(limits, [4, 5, 6, 7, 8]);
+});
+
+Deno.test("connections: trouble on the way back counts from anew, up to as many as at first", () => {
+  const { concurrency, advance, wait, limits } = run(32, (n) => 10 * Math.min(n, 8));
+  concurrency.troubled();
+  advance(CALM);
+  assert.equal(concurrency.limit, 5);
+  advance(CALM - 1);
+  wait(1000);
+  concurrency.troubled();
+  limits.length = 0;
+  advance(2000);
+  assert.deepEqual(limits, [2, 3, 4, 5, 6, 7, 8]);
 });
 
 Deno.test("connections: a clock that stands still breaks nothing", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import {
   type ProxyRequest,
   type Responder,
@@ -22,6 +23,8 @@ async function exchange(client: (connection: RawConnection) => Promise<string>, 
         await respond.head(200, { "X-Number": `${requests.length}` }, body.byteLength);
         await respond.write(body);
       });
+    } catch {
+      // That is the end of the connection, which the client sees.
     } finally {
       connection.close();
     }
@@ -29,7 +32,7 @@ async function exchange(client: (connection: RawConnection) => Promise<string>, 
   using connection = await RawConnection.to(listener.addr.port);
   const answer = await client(connection);
   connection[Symbol.dispose]();
-  await serving.catch(() => {});
+  await serving;
   return { requests, answer };
 }
 
@@ -132,6 +135,58 @@ Deno.test("http server: a client that hangs up in the middle of a head is no req
     return "";
   });
   assert.deepEqual(requests, []);
+});
+
+/** A connection that asks once and then hangs up, and keeps each write apart. */
+function recorded(request: string) {
+  const writes: string[] = [];
+  const packets: (Uint8Array | null)[] = [new TextEncoder().encode(request), null];
+  const connection = {
+    read: (view: Uint8Array) => {
+      const packet = packets.shift() ?? null;
+      if (packet !== null) view.set(packet);
+      return Promise.resolve(packet?.byteLength ?? null);
+    },
+    write: (bytes: Uint8Array) => {
+      writes.push(Buffer.from(bytes).toString("latin1"));
+      return Promise.resolve(bytes.byteLength);
+    },
+  };
+  return { writes, connection: connection as unknown as Deno.TcpConn };
+}
+
+const HEAD = (length: number) => `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`;
+const LARGE = "x".repeat(128 * 1024 + 1);
+const WRITES: [name: string, bodies: string[], writes: string[]][] = [
+  ["a head without a body is sent when the request is done", [], [HEAD(0)]],
+  ["a small body leaves with its head", ["small"], [HEAD(5) + "small"]],
+  ["only the first part leaves with the head", ["one", "two"], [HEAD(6) + "one", "two"]],
+  ["a large body is not copied", [LARGE], [HEAD(LARGE.length), LARGE]],
+];
+
+for (const [name, bodies, expected] of WRITES) {
+  Deno.test(`http server: ${name}`, async () => {
+    const { writes, connection } = recorded(GET("/x"));
+    await serveConnection(connection, async (_, respond) => {
+      await respond.head(200, {}, bodies.join("").length);
+      assert.deepEqual(writes, []);
+      for (const body of bodies) await respond.write(new TextEncoder().encode(body));
+    });
+    assert.deepEqual(writes, expected);
+  });
+}
+
+Deno.test("http server: what is written with its head may be used again when it is done", async () => {
+  const { writes, connection } = recorded(GET("/x"));
+  await serveConnection(connection, async (_, respond) => {
+    const body = new TextEncoder().encode("small");
+    await respond.head(200, {}, 10);
+    for (let count = 0; count < 2; count++) {
+      await respond.write(body);
+      body.fill(122);
+    }
+  });
+  assert.equal(writes.join(""), HEAD(10) + "smallzzzzz");
 });
 
 Deno.test("http server: large bodies arrive complete, and writing is done when they have left", async () => {
