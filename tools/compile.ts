@@ -27,12 +27,7 @@ try {
       ...["bundle", "--quiet", ...sourceFlags(), "--platform=deno", "--minify", "--code-splitting"],
       ...[`--outdir=${bundle}`, `${ROOT}/main.ts`],
     ]);
-    for await (const { name } of Deno.readDir(bundle)) {
-      const path = `${bundle}/${name}`;
-      const text = await Deno.readTextFile(path);
-      // Deno 2.9 takes 17 ms to load its first node module: not where nothing needs it.
-      if (/\brequire\b/.test(text)) await Deno.writeTextFile(path, PREAMBLE + text);
-    }
+    await mendBundle(bundle);
   });
   await step(`Compiling ${OUTPUT.slice(ROOT.length + 1)}`, async () => {
     await Deno.mkdir(OUTPUT.slice(0, OUTPUT.lastIndexOf("/")), { recursive: true });
@@ -69,6 +64,26 @@ try {
   Deno.exitCode = 1;
 } finally {
   await Deno.remove(folder, { recursive: true });
+}
+
+/** What the bundler leaves undone where CommonJS modules are split into files of their own. */
+async function mendBundle(folder: string): Promise<void> {
+  const files = new Map<string, string>();
+  for await (const { name } of Deno.readDir(folder)) {
+    files.set(`./${name}`, await Deno.readTextFile(`${folder}/${name}`));
+  }
+  // Who imports one by name expects its names, but it has them in its default export only.
+  const isCommonJs = (name: string) =>
+    /export default [\w$]+\(\);?\s*$/.test(files.get(name) ?? "");
+  for (const [name, text] of files) {
+    const mended = text.replaceAll(
+      /\bimport\("(\.\/[^"]+)"\)/g,
+      (all, target) => isCommonJs(target) ? `${all}.then((m)=>m.default)` : all,
+    );
+    // Deno 2.9 takes 17 ms to load its first node module: not where nothing needs it.
+    const preamble = /\brequire\b/.test(text) ? PREAMBLE : "";
+    await Deno.writeTextFile(`${folder}/${name}`, preamble + mended);
+  }
 }
 
 async function runDeno(args: string[]): Promise<void> {
