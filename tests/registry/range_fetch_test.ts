@@ -373,6 +373,32 @@ Deno.test("ranges: where connecting takes too long fetch tries, also with what f
   }
 });
 
+Deno.test("ranges: where a host does not even accept, and what it accepts too late is closed", async () => {
+  const { connect } = Deno;
+  const late = Promise.withResolvers<void>();
+  await using server = new RawServer(numbered);
+  try {
+    // A firewall that drops packets; the kernel would wait for two minutes.
+    Deno.connect = (async (options: Deno.ConnectOptions) => {
+      await late.promise;
+      return await connect(options);
+    }) as typeof connect;
+    using ours = create({ connectWithin: 20 });
+    const url = `http://127.0.0.1:${server.port}/`;
+    assert.equal(await (await ours.get(url)).text(), "fetched");
+    const { signal, abort } = listened();
+    using other = create();
+    const answer = other.get(url, { signal });
+    abort(OVER);
+    await assert.rejects(answer, OVER);
+    late.resolve();
+    while (server.connections < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    await server.closed();
+  } finally {
+    Deno.connect = connect;
+  }
+});
+
 Deno.test("ranges: where nobody listens fetch says so", async () => {
   using ours = create();
   const url = "http://127.0.0.1:1/";
@@ -404,13 +430,20 @@ Deno.test("ranges: over TLS with a private CA, by name and by address", async ()
   assert.deepEqual([server.connections, ours.left], [2, []]);
 });
 
-Deno.test("ranges: from a host that is an IPv6 address", async () => {
-  await using server = new RawServer(numbered, { hostname: "::1" });
-  using ours = create();
-  assert.equal(await (await ours.get(`http://[::1]:${server.port}/`)).text(), "body0");
-  assert.match(server.requests[0], new RegExp(`\r\nHost: \\[::1\\]:${server.port}\r\n`));
-  assert.deepEqual(ours.left, []);
-});
+for (const isEncrypted of [false, true]) {
+  Deno.test(`ranges: from a host that is an IPv6 address, ${isEncrypted ? "over TLS" : "plain"}`, async () => {
+    const { ca, ...identity } = await makeCertificate(["::1"]);
+    await using server = new RawServer(numbered, {
+      hostname: "::1",
+      identity: isEncrypted ? identity : undefined,
+    });
+    using ours = create({ caCertificates: [ca] });
+    const url = `${isEncrypted ? "https" : "http"}://[::1]:${server.port}/`;
+    assert.equal(await (await ours.get(url)).text(), "body0");
+    assert.match(server.requests[0], new RegExp(`\r\nHost: \\[::1\\]:${server.port}\r\n`));
+    assert.deepEqual(ours.left, []);
+  });
+}
 
 /** The failure that a request ends with, by the ordinary fetch and by ours in front of it. */
 async function bothFailures(url: string, options: Omit<RangeFetchOptions, "fetch">) {

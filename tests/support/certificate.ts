@@ -16,7 +16,8 @@ export async function makeCertificate(names: string[] = []): Promise<TestCertifi
       ...["-keyout", file("ca.key"), "-out", file("ca.pem")],
       ...["-addext", "keyUsage=critical,keyCertSign"],
     ]);
-    const san = ["DNS:localhost", "IP:127.0.0.1", ...names.map((name) => `DNS:${name}`)].join(",");
+    const kinds = names.map((name) => `${name.includes(":") ? "IP" : "DNS"}:${name}`);
+    const san = ["DNS:localhost", "IP:127.0.0.1", ...kinds].join(",");
     await openssl([
       ...[...request, "-nodes", "-days", "1", "-subj", "/CN=localhost"],
       ...["-CA", file("ca.pem"), "-CAkey", file("ca.key")],

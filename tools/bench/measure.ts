@@ -1,10 +1,10 @@
 import { folderBytes } from "../../lib/progress.ts";
 
-/** What one run cost, of all its processes together. */
+/** What one run cost, of all its processes together. NaN is what was not measured: see `MeasureOptions.watch`. */
 export interface Measured {
   seconds: number;
   cpuSeconds: number;
-  /** Peak resident memory, in bytes, of what was alive at the same time; NaN where it was not watched. */
+  /** Peak resident memory, in bytes, of what was alive at the same time. */
   peakBytes: number;
   /** Most bytes in files below the run's folder. */
   diskBytes: number;
@@ -24,17 +24,19 @@ export interface MeasureOptions {
   env: Record<string, string>;
   /** Where the commands write. */
   folder: string;
-  /** Looking at memory takes some of the two processors: not where milliseconds count. */
-  watchMemory: boolean;
+  /**
+   * Whether to look at memory and disk, in place of the time: on two busy processors looking costs up to a quarter of
+   * the time, and most where there are most processes to look at.
+   */
+  watch?: boolean;
 }
 
 /** Runs commands one after the other, each must succeed. Linux only. */
 export async function measure(
   commands: Command[],
-  { env, folder, watchMemory }: MeasureOptions,
+  { env, folder, watch = false }: MeasureOptions,
 ): Promise<Measured> {
-  let peakBytes = watchMemory ? 0 : NaN;
-  let diskBytes = 0;
+  let [peakBytes, diskBytes] = [0, 0];
   const cpuBefore = childrenCpuSeconds();
   const started = performance.now();
   for (const { command, args } of commands) {
@@ -46,24 +48,24 @@ export async function measure(
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const memory = watchMemory
-      ? setInterval(
-        () => peakBytes = Math.max(peakBytes, residentBytes(child.pid)),
-        MEMORY_EVERY_MS,
-      )
-      : undefined;
-    const disk = setInterval(
+    const memory = watch && setInterval(
+      () => peakBytes = Math.max(peakBytes, residentBytes(child.pid)),
+      MEMORY_EVERY_MS,
+    );
+    const disk = watch && setInterval(
       async () => diskBytes = Math.max(diskBytes, await folderBytes(folder)),
       DISK_EVERY_MS,
     );
     const { success, stderr } = await child.output();
-    clearInterval(memory);
-    clearInterval(disk);
+    if (memory) clearInterval(memory);
+    if (disk) clearInterval(disk);
     if (!success) throw new Error(`Cannot measure ${command}: ${new TextDecoder().decode(stderr)}`);
   }
   const seconds = (performance.now() - started) / 1000;
+  const cpuSeconds = childrenCpuSeconds() - cpuBefore;
+  if (!watch) return { seconds, cpuSeconds, peakBytes: NaN, diskBytes: NaN };
   diskBytes = Math.max(diskBytes, await folderBytes(folder));
-  return { seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore, peakBytes, diskBytes };
+  return { seconds: NaN, cpuSeconds: NaN, peakBytes, diskBytes };
 }
 
 /** Of the values that were measured: NaN counts for nothing. */

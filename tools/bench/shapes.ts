@@ -7,6 +7,8 @@ export interface Shape {
   layers: number;
   /** Bytes of each. */
   size: number;
+  /** Only to see that memory does not grow with it: once, and without the ways that are known by then. */
+  isLarge?: boolean;
 }
 
 /** Sizes of the real thing, or a hundredth of it, to see whether the benchmark itself works. */
@@ -16,6 +18,7 @@ export function shapes(isSmoke: boolean): Shape[] {
     { name: "one layer of 1 GB", layers: 1, size: 1e9 / scale },
     { name: "8 layers of 128 MB", layers: 8, size: 128e6 / scale },
     { name: "200 layers of 100 kB", layers: isSmoke ? 20 : 200, size: 100e3 },
+    { name: "one layer of 4 GB", layers: 1, size: 4e9 / scale, isLarge: true },
   ];
 }
 

@@ -92,7 +92,7 @@ export async function measureSignIn(
           ...env,
         };
         runs[name].push(
-          await measure([command], { env: all, folder: scratch, watchMemory: false }),
+          await measure([command], { env: all, folder: scratch }),
         );
         await Deno.remove(scratch, { recursive: true });
       }
