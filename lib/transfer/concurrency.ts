@@ -13,7 +13,8 @@ const CALM = 64;
 
 /**
  * How many connections are used at once: few at first, twice as many as long as that makes the whole faster, half
- * as many when the registry or the network complains, and then one by one as many as before.
+ * as many when the registry or the network complains, and then one by one as many as before. A complaint says nothing
+ * of how many are good: where that was still being found out, it goes on.
  */
 export class Concurrency {
   #limit: number;
@@ -59,7 +60,6 @@ export class Concurrency {
     this.#troubledAt = now;
     this.#before = Math.max(this.#before, this.#limit);
     this.#limit = Math.max(1, this.#limit >> 1);
-    this.#isSettled = true;
     this.#begin();
   }
 
@@ -71,7 +71,7 @@ export class Concurrency {
 
   #compare(rate: number): void {
     if (this.#rate !== undefined && rate < this.#rate * GAIN) {
-      this.#limit = Math.max(1, this.#limit >> 1);
+      this.#limit = this.#before = Math.max(1, this.#limit >> 1);
       this.#isSettled = true;
       return;
     }

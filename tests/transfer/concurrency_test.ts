@@ -92,6 +92,23 @@ Deno.test("connections: trouble on the way back counts from anew, up to as many 
   assert.deepEqual(limits, [2, 3, 4, 5, 6, 7, 8]);
 });
 
+for (
+  const [name, speed, chunks, before, last] of [
+    ["at the start", (n: number) => 10 * n, 0, 2, 32],
+    ["while they grow", (n: number) => 10 * n, 70, 8, 32],
+    ["before it was seen that fewer are enough", (n: number) => 10 * Math.min(n, 4), 60, 8, 4],
+    ["after that", (n: number) => 10 * Math.min(n, 4), 2000, 4, 4],
+  ] as [string, (n: number) => number, number, number, number][]
+) {
+  Deno.test(`connections: trouble ${name} does not keep them from ending with ${last}`, () => {
+    const { concurrency, advance } = run(32, speed, chunks);
+    assert.equal(concurrency.limit, before);
+    concurrency.troubled();
+    advance(5000);
+    assert.equal(concurrency.limit, last);
+  });
+}
+
 Deno.test("connections: a clock that stands still breaks nothing", () => {
   const concurrency = new Concurrency(8, () => 5);
   for (let count = 0; count < 500; count++) concurrency.succeeded(1);

@@ -82,6 +82,10 @@ function childrenCpuSeconds(): number {
   return (Number(fields[13]) + Number(fields[14])) / TICKS_A_SECOND;
 }
 
+function exeOf(pid: number | string): string {
+  return Deno.readLinkSync(`/proc/${pid}/exe`);
+}
+
 /** Resident memory now, of a process and all below it. */
 function residentBytes(pid: number): number {
   try {
@@ -90,7 +94,8 @@ function residentBytes(pid: number): number {
     for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
       const children = Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`);
       for (const child of children.split(" ").filter(Boolean)) {
-        bytes += residentBytes(Number(child));
+        // One that has not begun its own program yet shows the memory of its parent.
+        if (exeOf(child) !== exeOf(pid)) bytes += residentBytes(Number(child));
       }
     }
     return bytes;
