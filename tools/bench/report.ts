@@ -22,11 +22,15 @@ export function markdown(rows: Row[]): string {
         ratio.toFixed(2)
       } × ` +
         `| ${of(({ cpuSeconds }) => cpuSeconds).toFixed(2)} s ` +
-        `| ${(of(({ peakBytes }) => peakBytes) / 2 ** 20).toFixed(0)} MiB ` +
-        `| ${(of(({ diskBytes }) => diskBytes) / 1e6).toFixed(0)} MB |`,
+        `| ${formatSize(of(({ peakBytes }) => peakBytes) / 2 ** 20, "MiB")} ` +
+        `| ${formatSize(of(({ diskBytes }) => diskBytes) / 1e6, "MB")} |`,
     );
   }
   return lines.join("\n");
+}
+
+function formatSize(value: number, unit: string): string {
+  return isNaN(value) ? "" : `${value.toFixed(0)} ${unit}`;
 }
 
 function formatTime(seconds: number): string {
