@@ -7,39 +7,43 @@ import { VARIABLES } from "../lib/environment.ts";
 import { parseReference } from "../lib/reference.ts";
 import { ROOT } from "../tools/program.ts";
 import { testContext } from "./auth/context.ts";
-import { type EnvEntry, type Manifest, parseManifests } from "./support/manifests.ts";
+import { addedEntries, type EnvEntry, type Manifest, parseManifests } from "./support/manifests.ts";
 
-const PLAIN = "cluster_storage_container.yaml";
-const FILES = [
-  PLAIN,
-  ...(await Array.fromAsync(
-    Deno.readDir(`${ROOT}/deploy/examples`),
-    ({ name }) => `examples/${name}`,
-  )).sort(),
-];
+const PLAIN = "base/cluster_storage_container.yaml";
+const EXAMPLES = (await files("examples")).map((name) => `examples/${name}`);
+const OVERLAYS = await files("overlays");
+const objects = (await Promise.all(EXAMPLES.map(manifests))).flat();
 
-const deployed: Record<string, Manifest[]> = {};
-for (const file of FILES) {
-  Deno.test(`deploy/${file} is valid, and of kinds that we know`, async () => {
-    for (const object of await manifests(file)) {
-      assert.match(object.metadata.name, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
-      const check = CHECKS[`${object.apiVersion} ${object.kind}`];
-      assert.ok(check !== undefined, `nothing checks ${object.apiVersion} ${object.kind}`);
-      await check(object, await manifests(file));
+Deno.test("the plain ClusterStorageContainer is what KServe and a restricted pod want", async () => {
+  const [object] = await manifests(PLAIN);
+  checkStorageContainer(object);
+});
+
+for (const overlay of OVERLAYS) {
+  Deno.test(`overlays/${overlay} says to the program what it is meant to`, async () => {
+    const folder = `overlays/${overlay}`;
+    const entries = addedEntries(await read(`${folder}/kustomization.yaml`));
+    assert.ok(entries.length > 0);
+    for (const entry of entries) checkEntry(entry);
+    assert.deepEqual(readEntries(entries).warnings, []);
+    for (const name of await files(folder)) {
+      if (!/^(kustomization|values)\.yaml$/.test(name)) await checkAll(`${folder}/${name}`);
     }
   });
 }
 
-Deno.test("the examples differ from the plain install in env alone", async () => {
-  const [plain] = await manifests(PLAIN);
-  for (const file of FILES) {
-    for (const object of await manifests(file)) {
-      if (object.kind !== "ClusterStorageContainer") continue;
-      const { env: _, ...container } = object.spec.container;
-      assert.deepEqual({ ...object, spec: { ...object.spec, container } }, plain, file);
-    }
+for (const file of EXAMPLES) {
+  Deno.test(`${file} is valid, and of kinds that we know`, () => checkAll(file));
+}
+
+async function checkAll(file: string): Promise<void> {
+  for (const object of await manifests(file)) {
+    assert.match(object.metadata.name, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
+    const check = CHECKS[`${object.apiVersion} ${object.kind}`];
+    assert.ok(check !== undefined, `nothing checks ${object.apiVersion} ${object.kind}`);
+    await check(object);
   }
-});
+}
 
 /** https://github.com/kserve/kserve/blob/master/pkg/credentials/gcs/gcs_secret.go */
 const GOOGLE_KEY = "gcloud-application-credentials.json";
@@ -50,30 +54,19 @@ const ANNOTATIONS: Record<string, RegExp> = {
   "azure.workload.identity/client-id": /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
 };
 
-const CHECKS: Record<string, (object: Manifest, all: Manifest[]) => void | Promise<void>> = {
-  "serving.kserve.io/v1alpha1 ClusterStorageContainer": checkStorageContainer,
-  "serving.kserve.io/v1beta1 InferenceService": ({ spec }, all) => {
-    const { model, serviceAccountName } = spec.predictor;
-    assert.match(model.storageUri, /^kit:\/\//);
-    parseReference(model.storageUri);
+const CHECKS: Record<string, (object: Manifest) => void | Promise<void>> = {
+  "serving.kserve.io/v1beta1 InferenceService": ({ spec }) => {
+    const { model, storageUris = [{ uri: model.storageUri }] } = spec.predictor;
+    for (const { uri } of storageUris) checkUri(uri);
     assert.ok(model.modelFormat.name);
-    if (serviceAccountName !== undefined) {
-      assert.ok(
-        all.some(({ kind, metadata }) =>
-          kind === "ServiceAccount" && metadata.name === serviceAccountName
-        ),
-      );
-    }
   },
-  "v1 ServiceAccount": ({ metadata, secrets = [] }, all) => {
-    const annotations = Object.entries(metadata.annotations ?? {});
-    assert.ok(annotations.length + secrets.length > 0, "it says who the pod is");
-    for (const [name, value] of annotations) {
+  "serving.kserve.io/v1alpha1 LocalModelCache": ({ spec }) => checkUri(spec.sourceModelUri),
+  "v1 ServiceAccount": ({ metadata, secrets = [] }) => {
+    assert.equal(metadata.name, "model-reader", "the InferenceServices name it so");
+    for (const [name, value] of Object.entries(metadata.annotations ?? {})) {
       assert.match(value, ANNOTATIONS[name] ?? assert.fail(`nothing knows ${name}`));
     }
-    for (const { name } of secrets) {
-      assert.ok(all.some((object) => object.kind === "Secret" && object.metadata.name === name));
-    }
+    for (const { name } of secrets) assert.ok(find("Secret", name));
   },
   "v1 Secret": async (secret) => {
     const google = secret.stringData?.[GOOGLE_KEY];
@@ -89,7 +82,13 @@ const CHECKS: Record<string, (object: Manifest, all: Manifest[]) => void | Promi
   },
 };
 
-function checkStorageContainer({ spec }: Manifest, all: Manifest[]): void {
+function checkUri(uri: string): void {
+  assert.match(uri, /^kit:\/\//);
+  parseReference(uri);
+}
+
+function checkStorageContainer({ apiVersion, kind, spec }: Manifest): void {
+  assert.equal(`${apiVersion} ${kind}`, "serving.kserve.io/v1alpha1 ClusterStorageContainer");
   const { container } = spec;
   assert.equal(container.name, "storage-initializer");
   // What KServe passes would be replaced.
@@ -99,6 +98,7 @@ function checkStorageContainer({ spec }: Manifest, all: Manifest[]): void {
   assert.equal(spec.workloadType, "initContainer");
   assert.equal(spec.supportsMultiModelDownload, true);
   assert.deepEqual(spec.supportedUriFormats, [{ prefix: "kit://" }]);
+  assert.deepEqual(container.env, []);
   assert.deepEqual(container.resources.requests, { memory: "100Mi", cpu: "100m" });
   assert.equal(container.resources.limits.memory, "1Gi");
   assert.ok(container.resources.limits.cpu);
@@ -110,38 +110,48 @@ function checkStorageContainer({ spec }: Manifest, all: Manifest[]): void {
     capabilities: { drop: ["ALL"] },
     seccompProfile: { type: "RuntimeDefault" },
   });
-  const entries: EnvEntry[] = container.env ?? [];
-  for (const entry of entries) checkEntry(entry, all);
-  assert.deepEqual(readEntries(entries, all).warnings, []);
 }
 
-function checkEntry({ name, value, valueFrom }: EnvEntry, all: Manifest[]): void {
+function checkEntry({ name, value, valueFrom }: EnvEntry): void {
   assert.ok(VARIABLES.some((variable) => variable.name === name), `${name} means nothing`);
   assert.ok((value === undefined) !== (valueFrom === undefined), `${name} has one source`);
   if (value !== undefined) assert.equal(typeof value, "string");
-  if (valueFrom === undefined) return;
-  const { name: secret, key } = valueFrom.secretKeyRef!;
-  assert.ok(
-    all.some((object) =>
-      object.kind === "Secret" && object.metadata.name === secret &&
-      object.stringData?.[key] !== undefined
-    ),
-    `${name} is taken from ${secret}, which has no ${key}`,
-  );
+  const secret = valueFrom?.secretKeyRef;
+  if (secret !== undefined) {
+    const example = find("Secret", secret.name)?.stringData?.[secret.key];
+    assert.ok(example !== undefined, `${name} is of ${secret.name}, which has no ${secret.key}`);
+  }
+  // A namespace without the Secret or ConfigMap may have public models.
+  const ref = secret ?? valueFrom?.configMapKeyRef;
+  if (ref !== undefined) assert.equal(ref.optional, true, name);
 }
 
 /** What the program makes of the container's environment. */
-function readEntries(entries: EnvEntry[], all: Manifest[]) {
+function readEntries(entries: EnvEntry[]) {
   const environment = Object.fromEntries(
     entries.map(({ name, value, valueFrom }) => {
       const ref = valueFrom?.secretKeyRef;
-      const secret = all.find(({ metadata }) => metadata.name === ref?.name);
-      return [name, value ?? secret!.stringData![ref!.key]];
+      const text = ref === undefined ? undefined : find("Secret", ref.name)?.stringData?.[ref.key];
+      return [name, value ?? text ?? "-----BEGIN CERTIFICATE-----"];
     }),
   );
   return readConfig(["kit://registry.example.com/models/iris:v1", "/mnt/models"], environment);
 }
 
+/** An object of the examples. */
+function find(kind: string, name: string): Manifest | undefined {
+  return objects.find((object) => object.kind === kind && object.metadata.name === name);
+}
+
 async function manifests(file: string): Promise<Manifest[]> {
-  return deployed[file] ??= parseManifests(await Deno.readTextFile(`${ROOT}/deploy/${file}`));
+  return parseManifests(await read(file));
+}
+
+function read(file: string): Promise<string> {
+  return Deno.readTextFile(`${ROOT}/deploy/${file}`);
+}
+
+async function files(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(`${ROOT}/deploy/${folder}`), ({ name }) => name))
+    .sort();
 }

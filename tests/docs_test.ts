@@ -5,7 +5,7 @@ import { VARIABLES } from "../lib/environment.ts";
 import { parseUnpackFlags } from "../lib/unpack_flags.ts";
 import { withTables } from "../tools/docs.ts";
 import { ROOT } from "../tools/program.ts";
-import { type EnvEntry, parseManifests } from "./support/manifests.ts";
+import { addedEntries, type EnvEntry, parseManifests } from "./support/manifests.ts";
 
 const DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tools/npm/README.md"];
 
@@ -88,22 +88,21 @@ for (const document of DOCUMENTS) {
 }
 
 Deno.test("the README's YAML is part of a file in deploy", async () => {
-  const files = ["cluster_storage_container.yaml"];
-  for await (const { name } of Deno.readDir(`${ROOT}/deploy/examples`)) {
-    files.push(`examples/${name}`);
+  const deployed: Record<string, unknown>[] = [];
+  for await (const path of filesBelow("deploy")) {
+    if (path.endsWith("/kustomization.yaml")) {
+      deployed.push({ env: addedEntries(await text(path)) });
+    } else if (/\/(base|overlays|examples)\/.*\.yaml$/.test(path)) {
+      deployed.push(...parseManifests(await text(path)) as unknown as Record<string, unknown>[]);
+    }
   }
-  const deployed = (await Promise.all(files.map((file) => text(`deploy/${file}`))))
-    .flatMap(parseManifests);
   const found = snippets(await text("README.md"), "yaml");
   assert.ok(found.length > 0);
   for (const snippet of found) {
     for (const object of parseManifests(snippet)) {
       const env = (object as unknown as { env?: EnvEntry[] }).env;
-      const candidates = env === undefined
-        ? deployed
-        : deployed.map(({ spec }) => ({ env: spec?.container?.env }));
       assert.ok(
-        candidates.some((candidate) => isEqual(candidate, object)),
+        deployed.some((candidate) => isEqual(candidate, object)),
         `no file in deploy has this:\n${snippet}`,
       );
       const flags = env?.find(({ name }) => name === "KIT_UNPACK_FLAGS")?.value;
@@ -119,6 +118,14 @@ Deno.test("the README's termination message is one that the program can write", 
   assert.ok(sentence.endsWith(report.hint));
   assert.equal(report.status, "error");
 });
+
+async function* filesBelow(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}/${folder}`)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* filesBelow(path);
+    else yield path;
+  }
+}
 
 function isEqual(a: unknown, b: unknown): boolean {
   try {

@@ -1,4 +1,5 @@
-// The real parts: KitOps' kit and the distribution registry, in the versions that tools/go/go.mod pins.
+// The real parts: KitOps' kit and the distribution registry, in the versions that tools/go/go.mod pins. How they are
+// found serves tools/acquire_deploy.ts too.
 import { download, NotDownloadable, Offline, type Release } from "./release.ts";
 import { ROOT } from "./program.ts";
 import { note, step } from "./steps.ts";
@@ -14,21 +15,25 @@ export interface Tools {
   registry: string;
 }
 
-interface Tool {
+/** A program, and all the ways to get it. */
+export interface Tool<Name extends string = string> {
   /** The program's name, on PATH and in the cache. */
-  name: keyof Tools;
+  name: Name;
   version: string;
   /** The environment variable that names a program to use. */
   variable: string;
   /** Arguments that print the version, and what they must print: other programs share the names. */
   probe: { args: string[]; pattern: RegExp };
-  release: Release;
-  /** The Go package; its last part is what `go build` calls the program. */
+  /** Without one it is built. */
+  release?: Release;
+  /** The Go package. */
   goPackage: string;
-  ldflags: string;
+  /** What `go build` calls the program. */
+  built: string;
+  ldflags?: string;
 }
 
-const KIT: Tool = {
+const KIT: Tool<"kit"> = {
   name: "kit",
   version: KIT_VERSION,
   variable: "KIT_BIN",
@@ -48,10 +53,11 @@ const KIT: Tool = {
     sha256: { file: `kitops_v${KIT_VERSION}_checksums.txt` },
   },
   goPackage: "github.com/kitops-ml/kitops",
+  built: "kitops",
   ldflags: `-X github.com/kitops-ml/kitops/pkg/lib/constants.Version=${KIT_VERSION}`,
 };
 
-const REGISTRY: Tool = {
+const REGISTRY: Tool<"registry"> = {
   name: "registry",
   version: REGISTRY_VERSION,
   variable: "REGISTRY_BIN",
@@ -69,34 +75,48 @@ const REGISTRY: Tool = {
       : "09d26f88d2c0f161bd1b8bfc6c123571cc3d291dcca8af5477b3cacc4ec95e73",
   },
   goPackage: "github.com/distribution/distribution/v3/cmd/registry",
+  built: "registry",
   ldflags: `-X github.com/distribution/distribution/v3/version.version=v${REGISTRY_VERSION}`,
 };
 
+/** Finds kit and the registry, or gets them, as {@linkcode acquireAll} does. */
+export function acquire(signal?: AbortSignal): Promise<Tools> {
+  return acquireAll([KIT, REGISTRY], "tools/go", signal);
+}
+
 /**
- * Finds kit and the registry, or gets them. In this order, for each:
- * 1. KIT_BIN, REGISTRY_BIN
+ * Finds programs, or gets them. In this order, for each:
+ * 1. its variable, such as KIT_BIN
  * 2. PATH
  * 3. .cache/tools, from an earlier run
  * 4. the project's release, checked by its sha256
- * 5. built with Go
+ * 5. built with Go, in the module that is in the folder `goModule`
  *
  * Two processes at once do not disturb each other: the second waits and finds the first one's result.
+ *
+ * @returns the path of each
  */
-export async function acquire(signal?: AbortSignal): Promise<Tools> {
-  const found: Partial<Tools> = {};
-  for (const tool of [KIT, REGISTRY]) found[tool.name] = await find(tool);
-  if (!found.kit || !found.registry) {
+export async function acquireAll<Name extends string>(
+  tools: Tool<Name>[],
+  goModule: string,
+  signal?: AbortSignal,
+): Promise<Record<Name, string>> {
+  const found: Paths = {};
+  const missing = () => tools.filter(({ name }) => !found[name]);
+  for (const tool of tools) found[tool.name] = await find(tool);
+  if (missing().length > 0) {
     await Deno.mkdir(CACHE, { recursive: true });
     using lock = await Deno.open(`${CACHE}/lock`, { create: true, write: true });
     await lock.lock(true);
     await removeLeftovers();
-    for (const tool of [KIT, REGISTRY]) found[tool.name] ??= await find(tool);
-    Object.assign(found, await fromReleases([KIT, REGISTRY].filter(({ name }) => !found[name])));
-    const missing = [KIT, REGISTRY].filter(({ name }) => !found[name]);
-    if (missing.length > 0) Object.assign(found, await fromSource(missing, signal));
+    for (const tool of tools) found[tool.name] ??= await find(tool);
+    Object.assign(found, await fromReleases(missing()));
+    if (missing().length > 0) Object.assign(found, await fromSource(missing(), goModule, signal));
   }
-  return found as Tools;
+  return found as Record<Name, string>;
 }
+
+type Paths = Record<string, string | undefined>;
 
 async function find(tool: Tool): Promise<string | undefined> {
   const named = Deno.env.get(tool.variable);
@@ -144,14 +164,16 @@ async function removeLeftovers(): Promise<void> {
 }
 
 /** What can be downloaded; the rest is for Go. */
-async function fromReleases(tools: Tool[]): Promise<Partial<Tools>> {
-  const downloaded: Partial<Tools> = {};
+async function fromReleases(tools: Tool[]): Promise<Paths> {
+  const downloaded: Paths = {};
   for (const tool of tools) {
+    const { release } = tool;
+    if (release === undefined) continue;
     const folder = await Deno.makeTempDir({ dir: CACHE, prefix: "tmp-" });
     try {
       const title = `Downloading ${tool.name} ${tool.version}`;
-      await step(title, () => download(tool.release, folder));
-      downloaded[tool.name] = await publish(tool, `${folder}/${tool.release.program}`);
+      await step(title, () => download(release, folder));
+      downloaded[tool.name] = await publish(tool, `${folder}/${release.program}`);
     } catch (error) {
       if (!(error instanceof NotDownloadable)) throw error;
       note(`  ${error.message}: next is building from source`);
@@ -163,16 +185,23 @@ async function fromReleases(tools: Tool[]): Promise<Partial<Tools>> {
   return downloaded;
 }
 
-/** One `go build` for all: the two share half of their packages. */
-async function fromSource(tools: Tool[], signal?: AbortSignal): Promise<Partial<Tools>> {
-  const names = tools.map(({ name, version }) => `${name} ${version}`).join(" and ");
+/** One `go build` for all: they share half of their packages. */
+async function fromSource(tools: Tool[], goModule: string, signal?: AbortSignal): Promise<Paths> {
+  const names = tools.map(({ name, version }) => `${name} ${version}`).join(", ");
   const folder = await Deno.makeTempDir({ dir: CACHE, prefix: "tmp-" });
   try {
     await step(`Building ${names} with Go, once, for about two minutes`, async () => {
-      const ldflags = ["-s -w", ...tools.map(({ ldflags }) => ldflags)].join(" ");
+      const ldflags = ["-s -w", ...tools.map(({ ldflags = "" }) => ldflags)].join(" ");
       const { success, stderr } = await new Deno.Command("go", {
         args: [
-          ...["build", "-C", `${ROOT}/tools/go`, "-mod=readonly", "-trimpath", "-buildvcs=false"],
+          ...[
+            "build",
+            "-C",
+            `${ROOT}/${goModule}`,
+            "-mod=readonly",
+            "-trimpath",
+            "-buildvcs=false",
+          ],
           ...[`-ldflags=${ldflags}`, "-o", `${folder}/`],
           ...tools.map(({ goPackage }) => goPackage),
         ],
@@ -185,10 +214,8 @@ async function fromSource(tools: Tool[], signal?: AbortSignal): Promise<Partial<
         throw new Error(`Cannot build ${names}: ${reason || "go was ended"}. ${advice(tools)}`);
       }
     });
-    const built: Partial<Tools> = {};
-    for (const tool of tools) {
-      built[tool.name] = await publish(tool, `${folder}/${tool.goPackage.split("/").at(-1)}`);
-    }
+    const built: Paths = {};
+    for (const tool of tools) built[tool.name] = await publish(tool, `${folder}/${tool.built}`);
     return built;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -199,7 +226,7 @@ async function fromSource(tools: Tool[], signal?: AbortSignal): Promise<Partial<
 }
 
 function advice(tools: Tool[]): string {
-  const variables = tools.map(({ variable }) => variable).join(" and ");
+  const variables = tools.map(({ variable }) => variable).join(", ");
   return `Install Go 1.26 or newer, or set ${variables} to the programs`;
 }
 

@@ -1,6 +1,7 @@
 // Writes the README's tables from the code: `deno run -A tools/docs.ts`; with --check it only compares.
 import { ENVIRONMENT } from "../lib/environment.ts";
 import { OUTCOMES } from "../lib/errors.ts";
+import { readChartValues } from "./chart_values.ts";
 import { ROOT } from "./program.ts";
 
 const README = `${ROOT}/README.md`;
@@ -14,6 +15,15 @@ export const TABLES: Record<string, () => string> = {
         variables.map(({ name, about, standard }) => [`\`${name}\``, about, standard ?? ""]),
       )
     ).join("\n\n"),
+  chart: () =>
+    table(
+      ["value", "meaning", "default"],
+      readChartValues().map(({ name, about, standard }) => [
+        `\`${name}\``,
+        about,
+        `\`${standard}\``,
+      ]),
+    ),
   outcomes: () =>
     table(
       ["code", "name", "when", "worth a retry"],

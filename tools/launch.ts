@@ -19,10 +19,11 @@ const TASKS: Record<string, (args: string[]) => string[][]> = {
     "test",
     "-A",
     ...sourceFlags(),
-    "--ignore=tests/image",
+    "--ignore=tests/image,tests/deploy",
     ...args,
   ]],
   "test:image": (args) => [["test", "-A", ...sourceFlags(), "tests/image", ...args]],
+  "test:deploy": (args) => [["test", "-A", ...sourceFlags(), "tests/deploy", ...args]],
   "bench": (args) => [[...tools("bench.ts"), ...args]],
   "compile": (args) => [[...tools("compile.ts"), ...args]],
   "check": () => [

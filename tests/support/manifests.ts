@@ -1,10 +1,17 @@
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 
 /** One entry of a container's `env`. */
 export interface EnvEntry {
   name: string;
   value?: string;
-  valueFrom?: { secretKeyRef?: { name: string; key: string; optional?: boolean } };
+  valueFrom?: { secretKeyRef?: KeyRef; configMapKeyRef?: KeyRef };
+}
+
+/** A key of a Secret or a ConfigMap. */
+export interface KeyRef {
+  name: string;
+  key: string;
+  optional?: boolean;
 }
 
 /** The part of a Kubernetes object that the tests look at. */
@@ -14,6 +21,8 @@ export interface Manifest {
   metadata: { name: string; annotations?: Record<string, string> };
   // deno-lint-ignore no-explicit-any
   spec?: any;
+  /** Of a kustomization. */
+  patches?: { patch: string }[];
   type?: string;
   stringData?: Record<string, string>;
   /** Of a service account. */
@@ -31,4 +40,11 @@ export function parseManifests(text: string): Manifest[] {
     if (problem !== undefined) throw problem;
     return document.toJS() as Manifest;
   });
+}
+
+/** What an overlay adds to the container's environment, as its patches have it. */
+export function addedEntries(kustomization: string): EnvEntry[] {
+  const [{ patches = [] }] = parseManifests(kustomization);
+  return patches.flatMap(({ patch }) => parse(patch) as { value: EnvEntry }[])
+    .map(({ value }) => value);
 }
