@@ -4,6 +4,9 @@
 #   KIT_BASE_IMAGE  brings `kit` on PATH
 #   DENO_IMAGE      Debian with `deno`: it compiles, and its C library is taken along
 #   STD_SOURCE      where @std comes from: jsr, or npm where JSR cannot be reached (for tests)
+#   REVISION        the commit, for the image's label
+#
+# Nothing here names an architecture, so it builds for whichever the builder runs: amd64 or arm64.
 ARG KIT_BASE_IMAGE=ghcr.io/kitops-ml/kitops:next
 ARG DENO_IMAGE=docker.io/denoland/deno:debian-2.9.6
 
@@ -14,6 +17,7 @@ WORKDIR /src
 COPY LICENSE deno.json deno.lock main.ts ./
 COPY lib lib
 COPY tools tools
+# The program gets all of Deno's permissions: tools/program.ts says why fewer cannot work.
 RUN deno task compile
 
 # The base is Alpine with musl, the program needs glibc. `ldd` names the loader and the libraries, whatever the
@@ -46,9 +50,15 @@ COPY --from=build /image/usr/ /usr/
 
 # A number: with a name `runAsNonRoot` cannot be checked.
 USER 1001
+# A file and no shell: nothing in the image but kit and the C library is needed at run time.
 ENTRYPOINT ["/usr/local/bin/storage-initializer"]
 
-LABEL org.opencontainers.image.title="KitOps storage initializer"
-LABEL org.opencontainers.image.description="Fills a KServe model volume with a ModelKit (kit://)"
-LABEL org.opencontainers.image.licenses="Apache-2.0"
-LABEL org.opencontainers.image.base.name=$KIT_BASE_IMAGE
+# The base has labels of its own, and what is not said here would be said of it.
+ARG REVISION=
+LABEL org.opencontainers.image.title="KitOps storage initializer" \
+  org.opencontainers.image.description="Fills a KServe model volume with a ModelKit (kit://)" \
+  org.opencontainers.image.version="0.1.0" \
+  org.opencontainers.image.revision=$REVISION \
+  org.opencontainers.image.source="https://github.com/kitops-ml/kitops-kserve" \
+  org.opencontainers.image.licenses="Apache-2.0" \
+  org.opencontainers.image.base.name=$KIT_BASE_IMAGE

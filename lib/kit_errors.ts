@@ -11,7 +11,7 @@ interface Rule {
 }
 
 /**
- * What kit 1.15.0 says, and what it means; the first rule that matches counts. Kit wraps every network error of
+ * What kit says, from 1.0.0 to 1.15.0, and what it means; the first rule that matches counts. Kit wraps every network error of
  * `kit inspect` in "not found", so that comes last.
  */
 const RULES: Rule[] = [
@@ -70,7 +70,19 @@ const RULES: Rule[] = [
     hint: "Make the destination writable, for example with the pod's fsGroup",
   },
   {
-    pattern: /unknown (shorthand )?flag|invalid argument|Invalid filter|flag needs an argument/i,
+    pattern: /unknown (shorthand )?flag/i,
+    outcome: "usage",
+    hint:
+      "Build the image on a kit that has this flag (1.15.0 has them all), or correct KIT_UNPACK_FLAGS",
+  },
+  {
+    // Of a ModelPack, by the versions that do not know it; what is neither is refused before kit sees it.
+    pattern: /reference exists but is not a modelkit/i,
+    outcome: "kit",
+    hint: "Build the image on a newer kit: this one does not know ModelPacks (1.15.0 does)",
+  },
+  {
+    pattern: /invalid argument|Invalid filter|flag needs an argument/i,
     outcome: "usage",
     hint: "Correct KIT_UNPACK_FLAGS: kit does not take this",
   },

@@ -34,6 +34,11 @@ Deno.test("the changelog begins with this version", async () => {
   assert.equal(version, manifest.version);
 });
 
+Deno.test("the image's label has this version", async () => {
+  const label = /image\.version="([^"]+)"/.exec(await text("Dockerfile"))?.[1];
+  assert.equal(label, manifest.version);
+});
+
 Deno.test("every document names the Deno that the Dockerfile names", async () => {
   const version = /^ARG DENO_IMAGE=\S+-(\d+\.\d+\.\d+)$/m.exec(await text("Dockerfile"))?.[1];
   assert.ok(version);

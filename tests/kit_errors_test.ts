@@ -99,6 +99,20 @@ for (const [name, lines, outcome, transient] of MESSAGES) {
   });
 }
 
+/** What kit 1.0.0 says of what only newer versions have. */
+const TOO_OLD: [name: string, line: string, outcome: FailureName][] = [
+  ["a flag", "Error: unknown flag: --include-remote", "usage"],
+  ["a short flag", "Error: unknown shorthand flag: 'i' in -i", "usage"],
+  ["a ModelPack", "[ERROR] Failed to read model: reference exists but is not a modelkit", "kit"],
+];
+for (const [name, line, outcome] of TOO_OLD) {
+  Deno.test(`kit errors: ${name} that this kit is too old for is "${outcome}", and asks for a newer one`, () => {
+    const failure = kitFailure("unpack it", [line], FAILED);
+    assert.equal(failure.outcome, outcome);
+    assert.match(failure.hint!, /^Build the image on a (newer )?kit\b.*1\.15\.0/);
+  });
+}
+
 for (const name of ["tls", "unauthorized", "x509", "unexpected-eof/denied"]) {
   Deno.test(`kit errors: a missing repository that is called "${name}" is "not found" all the same`, () => {
     const reference = `${HOST}/acme/${name}:v1`;
