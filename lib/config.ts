@@ -6,6 +6,11 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts
 import { type Mirrors, parseMirrors } from "./mirrors.ts";
 import { parseReference, type Reference } from "./reference.ts";
 import { Secret } from "./secret.ts";
+import {
+  parseSignatureSettings,
+  type SignatureSettings,
+  signatureWarnings,
+} from "./signature/settings.ts";
 import { parseUnpackFlags, type UnpackFlags } from "./unpack_flags.ts";
 
 /** One `<uri> <dest>` of the command line. */
@@ -38,6 +43,8 @@ export interface Config {
   /** Milliseconds without progress. */
   stallTimeout: number;
   mirrors: Mirrors;
+  /** Absent: signatures are not looked at. */
+  signature?: SignatureSettings;
   /** PEM text, or the path of a file with it. */
   caBundle?: string;
   logFormat: LogFormat;
@@ -100,11 +107,6 @@ export function readConfig(args: string[], variables: Record<string, string>): R
   );
   const pairs = action === "run" ? readPairs(words, mistakes) : [];
 
-  for (const name of Object.keys(environment).filter((name) => name.startsWith("KIT_COSIGN_"))) {
-    // To go on without the check would be worse than not to start.
-    mistakes.push(`${name} is set, but this version cannot check signatures`);
-  }
-
   const config: Config = {
     action,
     pairs,
@@ -116,6 +118,7 @@ export function readConfig(args: string[], variables: Record<string, string>): R
     connections: whole("KIT_CONNECTIONS", 64, 8),
     attempts: whole("KIT_RETRIES", 100, 6),
     mirrors: parseMirrors(environment.KIT_MIRRORS ?? "", mistakes),
+    signature: parseSignatureSettings(environment, flags?.tlsVerify, mistakes),
     timeout: duration("KIT_TIMEOUT"),
     stallTimeout: duration("KIT_STALL_TIMEOUT") ?? 60_000,
     caBundle: environment.KIT_CA_BUNDLE,
@@ -132,7 +135,7 @@ export function readConfig(args: string[], variables: Record<string, string>): R
       oneOf("KIT_LOG_LEVEL", environment.KIT_LOG_LEVEL, LOG_LEVELS, "info"),
     ),
     environment,
-    warnings: warningsFor(environment),
+    warnings: [...warningsFor(environment), ...signatureWarnings(variables)],
   };
   if (mistakes.length > 0 && action === "run") throw usage(mistakes);
   return Object.freeze(config);

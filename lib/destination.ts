@@ -12,6 +12,8 @@ export interface Wanted {
   /** Absent while only a tag is known. */
   digest?: string;
   filters: string[];
+  /** Where one is required: that of the entry must be the same. */
+  signature?: string;
 }
 
 /**
@@ -59,6 +61,7 @@ export class Destination implements AsyncDisposable {
     const entry = this.marker?.modelkits.find((candidate) =>
       candidate.uri === wanted.uri && candidate.status === "complete" &&
       (wanted.digest === undefined || candidate.digest === wanted.digest) &&
+      (wanted.signature === undefined || candidate.signature === wanted.signature) &&
       JSON.stringify(candidate.filters) === JSON.stringify(wanted.filters)
     );
     if (entry === undefined) return undefined;

@@ -11,8 +11,9 @@ import { formatBytes } from "./progress.ts";
 import { publish, refuseForeign } from "./publish.ts";
 import { formatReference } from "./reference.ts";
 import type { Registries } from "./registry/registries.ts";
+import type { Signatures } from "./signature/mod.ts";
 import { DirectTransfer } from "./transfer/direct.ts";
-import type { Transfer, TransferCost } from "./transfer/mod.ts";
+import type { Accept, Transfer, TransferCost } from "./transfer/mod.ts";
 import { VerifiedTransfer } from "./transfer/verified.ts";
 import { WriteBack } from "./write_back.ts";
 
@@ -23,6 +24,8 @@ export interface Context {
   auth: AuthContext;
   /** One for all pairs: what one has asked for, the next need not. */
   registries: Registries;
+  /** Where ModelKits must be signed. */
+  signatures?: Signatures;
   /** PEM texts to trust beside the system's certificates. */
   certificates: string[];
   version: string;
@@ -57,14 +60,15 @@ export async function initialize(pair: Pair, context: Context): Promise<Result> 
 }
 
 async function initializeLocked(pair: Pair, context: Context): Promise<Result> {
-  const { config, log, signal } = context;
+  const { config, log, signal, signatures } = context;
   const { uri, reference } = pair;
   const filters = config.flags.selection;
+  const signature = signatures?.fingerprint;
   await using destination = await Destination.open(pair.destination, { log, signal });
 
   if (reference.digest !== undefined) {
     // What a URI with a digest stands for never changes; of an index the marker has the digest of its ModelKit.
-    const entry = await destination.find({ uri, filters });
+    const entry = await destination.find({ uri, filters, signature });
     if (entry !== undefined) return complete(entry, pair, log);
   }
 
@@ -82,12 +86,17 @@ async function initializeLocked(pair: Pair, context: Context): Promise<Result> {
   });
 
   let outage: Failure | undefined;
-  const transfer = chooseTransfer(kit, trust, context);
+  const accept: Accept | undefined = signatures && (async (reference, manifests) => {
+    // A signature that counted may be gone by now, and what it was for is here.
+    const known = await destination.find({ uri, digest: manifests[0].digest, filters, signature });
+    if (known === undefined) await signatures.verify(reference, manifests);
+  });
+  const transfer = chooseTransfer(kit, trust, { ...context, accept });
   const modelkit = await resolve(kit, transfer, pair).catch((error: unknown) => {
     if (signal.aborted || !isOutage(error)) throw error;
     outage = error;
   });
-  const entry = await destination.find({ uri, digest: modelkit?.digest, filters });
+  const entry = await destination.find({ uri, digest: modelkit?.digest, filters, signature });
   if (entry !== undefined) {
     if (outage !== undefined) {
       log.warn(`${outage.message}: whether the tag has moved is unknown, so what is here counts`, {
@@ -138,6 +147,7 @@ async function fill(job: Job, context: Context): Promise<Result> {
     tree,
     digest,
     filters: flags.selection,
+    signature: context.signatures?.fingerprint,
     version: context.version,
     started,
     now: context.now,
@@ -168,8 +178,12 @@ async function resolve(kit: Kit, transfer: Transfer, { reference }: Pair): Promi
 }
 
 /** The way that the configuration asks for; where the gateway cannot go it, kit's own with a warning. */
-function chooseTransfer(kit: Kit, trust: string[], context: Context): Transfer {
-  const { config, auth, registries, log, signal } = context;
+function chooseTransfer(
+  kit: Kit,
+  trust: string[],
+  context: Context & { accept?: Accept },
+): Transfer {
+  const { accept, config, auth, registries, log, signal } = context;
   const options = { attempts: config.attempts, signal, log };
   const direct = new DirectTransfer({ kit, config, auth, trust, retry: options });
   if (config.transfer === "direct") {
@@ -181,7 +195,8 @@ function chooseTransfer(kit: Kit, trust: string[], context: Context): Transfer {
     return direct;
   }
   const stats = { bytes: 0, retries: 0, connections: 0, networkMs: 0, hashMs: 0, kitMs: 0 };
-  return new VerifiedTransfer({ kit, config, auth, registries, stats, fallback: direct, signal });
+  const fallback = direct;
+  return new VerifiedTransfer({ kit, config, auth, registries, stats, fallback, accept, signal });
 }
 
 /** Whether the registry, and not what it said, is the reason. */

@@ -17,6 +17,8 @@ export interface Entry {
   digest: string;
   /** The flags that chose what was unpacked. */
   filters: string[];
+  /** Whose signature it was found to carry: the fingerprint of a requirement. */
+  signature?: string;
   /** `publishing`: a run ended in the middle. Its files are ours, but they may be of two versions or missing. */
   status: "publishing" | "complete";
   files: Record<string, FileState>;
@@ -91,8 +93,8 @@ export function isReserved(path: string): boolean {
 
 function isEntry(value: unknown): value is Entry {
   if (!isObject(value)) return false;
-  const { uri, digest, filters, status, files, directories, started } = value;
-  return [uri, digest, started].every((item) => typeof item === "string") &&
+  const { uri, digest, filters, signature, status, files, directories, started } = value;
+  return [uri, digest, started, signature ?? ""].every((item) => typeof item === "string") &&
     (status === "publishing" || status === "complete") &&
     isStrings(filters) && isStrings(directories) && directories.every(isOwnPath) &&
     isObject(files) &&

@@ -9,6 +9,8 @@ export interface PublishOptions {
   uri: string;
   digest: string;
   filters: string[];
+  /** Of the requirement that its signature was checked against. */
+  signature?: string;
   /** The URIs that this run puts into the same folder: files of others are from earlier runs, and replaced. */
   neighbours: string[];
   rule: ConflictRule;
@@ -37,6 +39,7 @@ export async function publish(destination: Destination, options: PublishOptions)
     uri: options.uri,
     digest: options.digest,
     filters: options.filters,
+    ...(options.signature === undefined ? {} : { signature: options.signature }),
     status: "publishing",
     files,
     directories: staged.directories,

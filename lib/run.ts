@@ -7,6 +7,8 @@ import { Log, type LogFormat, type LogLevel } from "./log.ts";
 import { formatBytes } from "./progress.ts";
 import { RangeFetch } from "./registry/range_fetch.ts";
 import { Registries } from "./registry/registries.ts";
+import { Signatures } from "./signature/mod.ts";
+import { readRequirement } from "./signature/requirement.ts";
 import { type Report, sentenceOf, terminationMessage, writeTermination } from "./termination.ts";
 import type { TransferCost } from "./transfer/mod.ts";
 import { readIdentity, readTrust } from "./trust.ts";
@@ -65,6 +67,7 @@ interface Progress {
 /** Fills one destination after the other, and notes in the report how far it came. */
 async function fill(config: Config, { world, log, report, started }: Progress): Promise<void> {
   const certificates = await readTrust(config);
+  const requirement = config.signature && await readRequirement(config.signature);
   const limit = new AbortController();
   const timer = config.timeout === undefined ? undefined : setTimeout(() => {
     limit.abort(
@@ -115,6 +118,7 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     log,
     auth,
     registries,
+    signatures: requirement && new Signatures({ requirement, registries, log, signal }),
     certificates,
     version: world.version,
     signal,

@@ -15,11 +15,14 @@ export function unknownVariables(
     name.startsWith("KIT_")
   );
   return Object.keys(environment)
-    .filter((name) =>
-      name.startsWith("KIT_") && !known.includes(name) && !SERVICE_LINK_REGEXP.test(name)
-    )
+    .filter((name) => name.startsWith("KIT_") && !known.includes(name) && !isServiceLink(name))
     .sort()
     .map((name) => ({ name, nearest: nearestOf(name, known) }));
+}
+
+/** Whether Kubernetes, and not a person, is the author of a variable. */
+export function isServiceLink(name: string): boolean {
+  return SERVICE_LINK_REGEXP.test(name);
 }
 
 function nearestOf(name: string, candidates: string[]): string {

@@ -30,6 +30,7 @@ const TESTED_BY: Record<string, string> = {
   "lib/auth/source.ts": "tests/auth/mod_test.ts",
   "lib/registry/chunks.ts": "tests/registry/blob_test.ts",
   "lib/transfer/delivery.ts": "tests/transfer/downloads_test.ts",
+  "lib/signature/candidate.ts": "tests/signature/mod_test.ts",
   "lib/transfer/mod.ts": "tests/transfer/direct_test.ts",
   "lib/transfer/verified.ts": "tests/e2e/verified_test.ts",
 };
@@ -37,7 +38,8 @@ const TESTED_BY: Record<string, string> = {
 /** What a folder of lib may know of the others; files at its top may know what is below them. */
 const FORBIDDEN: Record<string, RegExp> = {
   "lib/auth/": /^lib\/(transfer|registry)\//,
-  "lib/registry/": /^lib\/transfer\//,
+  "lib/registry/": /^lib\/(transfer|signature)\//,
+  "lib/signature/": /^lib\/transfer\//,
 };
 
 async function filesBelow(folder: string): Promise<string[]> {

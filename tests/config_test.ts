@@ -32,6 +32,7 @@ Deno.test("config: with nothing but a pair everything has its default", () => {
     kitBin: "kit",
     attempts: 6,
     mirrors: new Map(),
+    signature: undefined,
     timeout: undefined,
     stallTimeout: 60_000,
     caBundle: undefined,
@@ -71,6 +72,14 @@ Deno.test("config: every setting is read", () => {
   );
   assert.deepEqual([config.logFormat, config.logLevel], ["json", "warn"]);
   assert.deepEqual(config.warnings, []);
+});
+
+Deno.test("config: signatures that are required are read, and an empty name is told", () => {
+  const { signature } = readConfig(PAIR, { KIT_COSIGN_KEY: "/cosign.pub" });
+  assert.equal(signature?.key, "/cosign.pub");
+  const { signature: none, warnings } = readConfig(PAIR, { KIT_COSIGN_KEY: "" });
+  assert.equal(none, undefined);
+  assert.deepEqual(warnings, ["KIT_COSIGN_KEY is empty: signatures are not checked"]);
 });
 
 Deno.test("config: several pairs are read in their order", () => {

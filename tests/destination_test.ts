@@ -112,6 +112,21 @@ for (const [name, wanted] of OTHERS) {
   });
 }
 
+Deno.test("destination: where a signature is required only the entry that was checked for it is found", async () => {
+  await using folder = await TestFolder.create();
+  const signed = { ...WANTED, signature: "sha256:11" };
+  await complete(folder);
+  {
+    await using destination = await open(folder.at("dest"));
+    assert.equal(await destination.find(signed), undefined);
+  }
+  await complete(folder, { signature: "sha256:11" });
+  await using destination = await open(folder.at("dest"));
+  assert.ok(await destination.find(signed));
+  assert.ok(await destination.find(WANTED));
+  assert.equal(await destination.find({ ...signed, signature: "sha256:22" }), undefined);
+});
+
 Deno.test("destination: a ModelKit whose publishing was interrupted is not found", async () => {
   await using folder = await TestFolder.create();
   await complete(folder, { status: "publishing" });

@@ -32,6 +32,11 @@ Deno.test("marker: one of ours is read", () => {
   assert.deepEqual(parseMarker(marker()), { format: 1, version: "1", modelkits: [ENTRY] });
 });
 
+Deno.test("marker: one of ours with a signature is read", () => {
+  const [entry] = parseMarker(marker({ signature: "sha256:11" }))?.modelkits ?? [];
+  assert.deepEqual(entry, { ...ENTRY, signature: "sha256:11" });
+});
+
 const STATE = { size: 1, mtime: 1 };
 const HOSTILE: [name: string, text: string][] = [
   ["no JSON", "{"],
@@ -47,6 +52,7 @@ const HOSTILE: [name: string, text: string][] = [
   ["no digest", marker({ digest: undefined })],
   ["no start", marker({ started: null })],
   ["another status", marker({ status: "done" })],
+  ["a signature that is a number", marker({ signature: 1 })],
   ["filters that are a text", marker({ filters: "model" })],
   ["a filter that is a number", marker({ filters: [1] })],
   ["files that are a list", marker({ files: [] })],

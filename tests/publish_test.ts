@@ -96,6 +96,13 @@ Deno.test("publish: into an empty folder", async () => {
   assert.ok(await isComplete(folder));
 });
 
+Deno.test("publish: what its signature was checked against is recorded", async () => {
+  await using folder = await TestFolder.create();
+  const { signature } = await put(folder, { "a": "1" }, { signature: "sha256:11" });
+  assert.equal(signature, "sha256:11");
+  assert.equal((await readMarker(folder.at("dest")))?.modelkits[0].signature, "sha256:11");
+});
+
 Deno.test("publish: a ModelKit without files", async () => {
   await using folder = await TestFolder.create();
   await put(folder, {});

@@ -19,11 +19,12 @@ const TASKS: Record<string, (args: string[]) => string[][]> = {
     "test",
     "-A",
     ...sourceFlags(),
-    "--ignore=tests/image,tests/deploy",
+    "--ignore=tests/image,tests/deploy,tests/cosign",
     ...args,
   ]],
   "test:image": (args) => [["test", "-A", ...sourceFlags(), "tests/image", ...args]],
   "test:deploy": (args) => [["test", "-A", ...sourceFlags(), "tests/deploy", ...args]],
+  "test:cosign": (args) => [["test", "-A", ...sourceFlags(), "tests/cosign", ...args]],
   "bench": (args) => [[...tools("bench.ts"), ...args]],
   "compile": (args) => [[...tools("compile.ts"), ...args]],
   "check": () => [

@@ -89,6 +89,32 @@ export async function fetchManifest(
   }
 }
 
+/**
+ * Asks what refers to a manifest: the first page, which is of at least as many as anybody signs.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+ *
+ * @throws {Failure} `not found` where the registry has no such API
+ */
+export async function fetchReferrers(
+  client: RegistryClient,
+  repository: string,
+  digest: string,
+  signal: AbortSignal,
+): Promise<Descriptor[]> {
+  const name = `${client.host}/${repository}@${digest}`;
+  const purpose = `find what refers to "${name}"`;
+  const path = `referrers/${digest}`;
+  const headers = { Accept: INDEX_TYPES[0] };
+  const { response } = await client.request({ repository, path, headers, purpose, signal });
+  try {
+    return parseManifest(await readBody(response, MAX_MANIFEST_BYTES)).manifests;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof TypeError) throw networkFailure(error, purpose, client.host);
+    throw damageFailure(`list of referrers of "${name}"`, messageOf(error), { host: client.host });
+  }
+}
+
 /** @throws {Error} where the bytes are not a manifest */
 export function parseManifest(bytes: Uint8Array): Omit<Manifest, "digest" | "bytes"> {
   const value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

@@ -3,7 +3,7 @@ import { readBody } from "../http.ts";
 import { retry } from "../retry.ts";
 import { RemoteBlob } from "./blob.ts";
 import { digestOf } from "./digest.ts";
-import { fetchManifest, type Manifest } from "./manifest.ts";
+import { type Descriptor, fetchManifest, fetchReferrers, type Manifest } from "./manifest.ts";
 import { MirroredBlob, type ReadableBlob } from "./mirrored_blob.ts";
 import { Sources, type SourcesOptions } from "./sources.ts";
 import { StallGuard } from "./stall_guard.ts";
@@ -73,13 +73,39 @@ export class Registries {
     return replicas.length === 0 ? blob : new MirroredBlob(blob, replicas, signal);
   }
 
-  /** A small blob as a whole, checked against its digest. */
+  /**
+   * What the registry says refers to a manifest; no digest vouches for it.
+   *
+   * @throws {Failure} `not found` where the registry has no such API, too
+   */
+  async referrers(host: string, repository: string, digest: string): Promise<Descriptor[]> {
+    return await this.#sources.first(
+      { host, repository, purpose: "ask for referrers" },
+      ({ client, repository }, signal) => fetchReferrers(client, repository, digest, signal),
+    );
+  }
+
+  /** A Kitfile as a config blob. */
   async config(host: string, repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>> {
+    const limit = { what: "a Kitfile", maxBytes: MAX_CONFIG_BYTES };
+    return await this.document({ host, repository }, digest, limit);
+  }
+
+  /**
+   * A small blob as a whole, checked against its digest.
+   *
+   * @param limit `what` is for the message
+   * @throws {Failure} `integrity` where it has more than `maxBytes`, or another digest
+   */
+  async document(
+    { host, repository }: { host: string; repository: string },
+    digest: string,
+    { what, maxBytes }: { what: string; maxBytes: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const { size } = await this.blob(host, repository, digest);
-    if (size > MAX_CONFIG_BYTES) {
-      throw new Failure("integrity", `Cannot read the Kitfile: ${size} bytes are no Kitfile`, {
-        host,
-      });
+    if (size > maxBytes) {
+      const message = `Cannot read ${what}: ${size} bytes are not ${what}`;
+      throw new Failure("integrity", message, { host });
     }
     return await this.#sources.first(
       { host, repository, purpose: `read the blob ${digest}` },

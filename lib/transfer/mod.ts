@@ -1,6 +1,13 @@
 import type { ModelKit } from "../modelkit.ts";
 import type { ProgressOptions } from "../progress.ts";
 import type { Reference } from "../reference.ts";
+import type { Manifest } from "../registry/manifest.ts";
+
+/**
+ * Throws a `Failure` where a ModelKit must not be unpacked: called with its manifest, and that of the index that it
+ * was found in.
+ */
+export type Accept = (reference: Reference, manifests: Manifest[]) => Promise<void>;
 
 /** What is to be unpacked, and where. */
 export interface UnpackJob {

@@ -3,6 +3,7 @@ import { type ModelKit, modelkitOf } from "../modelkit.ts";
 import { formatReference, type Reference } from "../reference.ts";
 import type { Descriptor, Manifest } from "../registry/manifest.ts";
 import type { Registries } from "../registry/registries.ts";
+import type { Accept } from "./mod.ts";
 
 // https://github.com/kitops-ml/kitops/tree/main/pkg/lib/constants
 const KITFILE_TYPE = "application/vnd.kitops.modelkit.config.v1+json";
@@ -19,11 +20,13 @@ const MAX_INDEX_ENTRIES = 32;
 /**
  * The ModelKit under a reference. Kit takes no index, so where there is one the ModelKit in it is answered with.
  *
+ * @param accept is asked before any blob: with the ModelKit's manifest, and the index that it was found in
  * @throws {Failure} `usage` where an index has several ModelKits, `kit` where there is none
  */
 export async function resolveModelKit(
   registries: Registries,
   reference: Reference,
+  accept?: Accept,
 ): Promise<ModelKit> {
   const { host, repository, tag, digest } = reference;
   const name = formatReference(reference);
@@ -37,6 +40,7 @@ export async function resolveModelKit(
       hint: "Name a ModelKit or a ModelPack, as kit pack and kit push make them",
     });
   }
+  await accept?.(reference, manifest === found ? [manifest] : [manifest, found]);
   const kitfile = await readKitfile(registries, reference, manifest);
   if (kitfile === undefined) return modelkitOf(manifest.digest, manifest.layers, undefined);
   try {

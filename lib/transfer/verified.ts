@@ -4,6 +4,7 @@ import { Failure } from "../errors.ts";
 import type { Kit } from "../kit.ts";
 import { type ModelKit, planLayers } from "../modelkit.ts";
 import { folderBytes, Progress } from "../progress.ts";
+import type { Manifest } from "../registry/manifest.ts";
 import type { Registries } from "../registry/registries.ts";
 import type { Reference } from "../reference.ts";
 import { sleep } from "../retry.ts";
@@ -11,7 +12,7 @@ import { removeTree } from "../tree.ts";
 import { Concurrency } from "./concurrency.ts";
 import type { TransferStats } from "./delivery.ts";
 import { Gateway } from "./gateway.ts";
-import type { Transfer, TransferCost, UnpackJob } from "./mod.ts";
+import type { Accept, Transfer, TransferCost, UnpackJob } from "./mod.ts";
 import { explainingRefusal } from "./refusal.ts";
 import { resolveModelKit } from "./resolve.ts";
 
@@ -35,6 +36,8 @@ export interface VerifiedOptions {
   stats: TransferStats;
   /** For what the gateway cannot do. */
   fallback: Transfer;
+  /** Whether a ModelKit may be unpacked; absent: all may. */
+  accept?: Accept;
   signal: AbortSignal;
 }
 
@@ -51,15 +54,24 @@ export class VerifiedTransfer implements Transfer {
   }
 
   async resolve(reference: Reference): Promise<ModelKit> {
-    const { auth, fallback, registries } = this.#options;
+    const { accept, auth, fallback, registries } = this.#options;
     try {
       return await explainingRefusal(
-        () => resolveModelKit(registries, reference),
+        () => resolveModelKit(registries, reference, accept),
         reference,
         auth,
       );
     } catch (error) {
       if (!(error instanceof Failure) || !SELF_SIGNED_REGEXP.test(error.message)) throw error;
+      if (accept !== undefined) {
+        // Kit would not compare the layers with what is signed.
+        throw new Failure(error.outcome, `${error.message}, and signatures need one that is not`, {
+          host: error.host,
+          hint: "Give the registry a certificate that an authority signed, or unset KIT_COSIGN_*",
+          transient: false,
+          cause: error,
+        });
+      }
       auth.log.warn(
         "The registry's certificate is its own authority, which only kit itself accepts: layers are not verified",
         { host: reference.host },
@@ -118,7 +130,7 @@ export class VerifiedTransfer implements Transfer {
       await using gateway = new Gateway({
         downloads,
         log: job.progress.log,
-        manifest: (...name) => registries.manifest(...name),
+        manifest: (...name) => this.#manifestForKit(...name),
         blob: (...name) => registries.blob(...name, use),
       });
       // Datasets of S3 are kit's own affair: that it goes on with them only the disk shows.
@@ -159,6 +171,14 @@ export class VerifiedTransfer implements Transfer {
     } finally {
       done.abort();
     }
+  }
+
+  /** Of a ModelKit, and of its parents. One by digest is what the Kitfile means that names it; a tag may have moved. */
+  async #manifestForKit(host: string, repository: string, reference: string): Promise<Manifest> {
+    const { accept, registries } = this.#options;
+    const manifest = await registries.manifest(host, repository, reference);
+    if (!reference.includes(":")) await accept?.({ host, repository, tag: reference }, [manifest]);
+    return manifest;
   }
 
   cost(): TransferCost | undefined {

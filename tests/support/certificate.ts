@@ -33,6 +33,17 @@ export async function makeCertificate(names: string[] = []): Promise<TestCertifi
   }
 }
 
+/** Makes a certificate that is its own authority, for `localhost` and 127.0.0.1, in a folder of the caller's. */
+export async function makeOwnAuthority(folder: string): Promise<{ cert: string; key: string }> {
+  const [cert, key] = [`${folder}/own.pem`, `${folder}/own.key`];
+  await openssl([
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+    ...["-days", "1", "-subj", "/CN=localhost", "-keyout", key, "-out", cert],
+    ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+  ]);
+  return { cert, key };
+}
+
 async function openssl(args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("openssl", { args }).output();
   if (!success) {

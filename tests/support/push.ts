@@ -43,13 +43,22 @@ export async function putChanged(
   const path = blobPath(world.registry, manifest.config.digest);
   const kitfile = change(JSON.parse(await Deno.readTextFile(path)));
   const bytes = new TextEncoder().encode(JSON.stringify(kitfile));
+  manifest.config = { ...manifest.config, ...await putBlob(world, repository, bytes) };
+  await putManifest(world, name, manifest);
+  return `kit://${world.host}/${name}`;
+}
+
+/** Puts a blob into the world's registry. */
+export async function putBlob(
+  world: TestWorld,
+  repository: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<{ digest: string; size: number }> {
   const upload = await ask(world, `${repository}/blobs/uploads/`, { method: "POST" });
   const location = new URL(upload.headers.get("Location")!, `http://${world.host}`);
   location.searchParams.set("digest", sha256(bytes));
   await ask(world, location.href, { method: "PUT", body: bytes });
-  manifest.config = { ...manifest.config, digest: sha256(bytes), size: bytes.byteLength };
-  await putManifest(world, name, manifest);
-  return `kit://${world.host}/${name}`;
+  return { digest: sha256(bytes), size: bytes.byteLength };
 }
 
 /** @param path a URL, or what comes after `/v2/` */
