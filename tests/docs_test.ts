@@ -3,11 +3,17 @@ import assert from "node:assert/strict";
 import manifest from "../deno.json" with { type: "json" };
 import { VARIABLES } from "../lib/environment.ts";
 import { parseUnpackFlags } from "../lib/unpack_flags.ts";
-import { withTables } from "../tools/docs.ts";
+import { reliabilityPage, withTables } from "../tools/docs.ts";
 import { ROOT } from "../tools/program.ts";
 import { addedEntries, type EnvEntry, parseManifests } from "./support/manifests.ts";
 
-const DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tools/npm/README.md"];
+const DOCUMENTS = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  "docs/reliability.md",
+  "tools/npm/README.md",
+];
 
 /** Names in the documents that the program itself does not read. */
 const OTHER_NAMES = [
@@ -27,6 +33,11 @@ const text = (path: string) => Deno.readTextFile(`${ROOT}/${path}`);
 Deno.test("the README's tables are those of the code", async () => {
   const readme = await text("README.md");
   assert.equal(readme, withTables(readme), "run: deno run -A tools/docs.ts");
+});
+
+Deno.test("docs/reliability.md is that of the cases", async () => {
+  const page = await text("docs/reliability.md");
+  assert.equal(page, reliabilityPage(), "run: deno run -A tools/docs.ts");
 });
 
 Deno.test("the changelog begins with this version", async () => {

@@ -1,10 +1,14 @@
-// Writes the README's tables from the code: `deno run -A tools/docs.ts`; with --check it only compares.
+// Writes the README's tables and docs/reliability.md from the code: `deno run -A tools/docs.ts`; with --check it only
+// compares.
 import { ENVIRONMENT } from "../lib/environment.ts";
 import { OUTCOMES } from "../lib/errors.ts";
+import { type Case, PROMISES } from "../tests/reliability/cases.ts";
+import { AREAS } from "../tests/reliability/mod.ts";
 import { readChartValues } from "./chart_values.ts";
 import { ROOT } from "./program.ts";
 
 const README = `${ROOT}/README.md`;
+const RELIABILITY = `${ROOT}/docs/reliability.md`;
 
 /** What stands between `<!-- NAME:start -->` and `<!-- NAME:end -->`. */
 export const TABLES: Record<string, () => string> = {
@@ -53,6 +57,56 @@ export function withTables(text: string): string {
   return result;
 }
 
+/** docs/reliability.md: every promise with the cases that hold it. */
+export function reliabilityPage(): string {
+  const all = Object.values(AREAS).flat();
+  const sections = Object.entries(PROMISES).map(([key, sentence]) => {
+    const cases = all.filter(({ promise }) => promise === key);
+    return { sentence, cases, anchor: anchorOf(sentence) };
+  }).filter(({ cases }) => cases.length > 0);
+  const toc = table(
+    ["promise", "cases"],
+    sections.map(({ sentence, cases, anchor }) => [`[${sentence}](#${anchor})`, `${cases.length}`]),
+  );
+  return `<!-- deno-fmt-ignore-file -->
+<!-- Written by tools/docs.ts from tests/reliability. -->
+
+# What you can rely on
+
+Each promise below stands above the cases that hold it. Each case is a test of its own: \`deno task test\` runs all of
+them with the real kit and a real registry, the program as a process of its own, and prints how many passed. "Exit codes"
+has one for each start of the program, in order; the [README](../README.md#exit-codes) says what they mean. "Left" is what
+is in the destination afterwards.
+
+${toc}
+
+Whatever a case is about, it also looks that after it
+
+- the destination holds exactly what the last column says, byte by byte, with nothing temporary in it;
+- the files carry the case's own name, so that no other case's leftovers can stand in for them;
+- nothing beside the destination was touched, and no private folder is left in memory;
+- each start said how it ended in its [termination message](../README.md#termination-message) and again in the last line of
+  its log, without a stack, a password, a token, or a character that steers a terminal;
+- no start took longer than 15 s, or what the case allows.
+
+${
+    sections.map(({ sentence, cases }) => `## ${sentence}\n\n${table(CASE_HEAD, cases.map(rowOf))}`)
+      .join("\n\n")
+  }
+`;
+}
+
+const CASE_HEAD = ["what happens", "exit codes", "left"];
+
+function rowOf({ name, exits, left }: Case): string[] {
+  return [name, exits.map((code) => [code].flat().join(" or ")).join(", then "), left];
+}
+
+/** As GitHub makes it of a heading. */
+function anchorOf(heading: string): string {
+  return heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s-]/gu, "").replaceAll(" ", "-");
+}
+
 function parts(text: string, marker: string): [string, string] {
   const pieces = text.split(marker);
   if (pieces.length !== 2) throw new Error(`Cannot find "${marker}" once in README.md`);
@@ -66,11 +120,17 @@ function table(head: string[], rows: string[][]): string {
 }
 
 if (import.meta.main) {
-  const text = await Deno.readTextFile(README);
-  const wanted = withTables(text);
-  if (text !== wanted && Deno.args.includes("--check")) {
-    console.error("README.md's tables are not those of the code: deno run -A tools/docs.ts");
-    Deno.exit(1);
+  const readme = await Deno.readTextFile(README);
+  const pages: [path: string, now: string, wanted: string][] = [
+    [README, readme, withTables(readme)],
+    [RELIABILITY, await Deno.readTextFile(RELIABILITY).catch(() => ""), reliabilityPage()],
+  ];
+  for (const [path, now, wanted] of pages) {
+    if (now === wanted) continue;
+    if (Deno.args.includes("--check")) {
+      console.error(`${path} is not what the code says: deno run -A tools/docs.ts`);
+      Deno.exit(1);
+    }
+    await Deno.writeTextFile(path, wanted);
   }
-  if (text !== wanted) await Deno.writeTextFile(README, wanted);
 }

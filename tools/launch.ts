@@ -1,6 +1,7 @@
 // Starts every task of deno.json. It decides first where @std comes from, so neither this file nor
 // what it imports may need a package.
 import { programArgs, ROOT, sourceFlags, type StdSource } from "./program.ts";
+import { readResults, summaryOf } from "./reliability.ts";
 
 /** How long JSR may take to answer before the adapters over npm are used. */
 const PROBE_MS = 10_000;
@@ -45,11 +46,18 @@ if (!Object.hasOwn(TASKS, task)) {
 Deno.env.set("STD_SOURCE", await decideSource());
 // Since 2.8 Deno looks for leaks in tests only when it is asked to.
 for (const kind of ["OPS", "RESOURCES"]) Deno.env.set(`DENO_TEST_SANITIZE_${kind}`, "1");
+const results = await Deno.makeTempFile({ prefix: "reliability-" });
+Deno.env.set("RELIABILITY_RESULTS", results);
+let code = 0;
 for (const command of TASKS[task](args)) {
   if (task === "ok" || task === "check") console.error(`\n$ deno ${command[0]}`);
-  const code = await runDeno(command, task === "run" ? Deno.env.get("INIT_CWD") : ROOT);
-  if (code !== 0) Deno.exit(code);
+  code = await runDeno(command, task === "run" ? Deno.env.get("INIT_CWD") : ROOT);
+  if (code !== 0) break;
 }
+const summary = summaryOf(await readResults(results));
+await Deno.remove(results);
+if (summary !== "") console.log(summary);
+Deno.exit(code);
 
 async function decideSource(): Promise<StdSource> {
   const wish = Deno.env.get("STD_SOURCE");

@@ -137,6 +137,14 @@ export class Authorization {
     let bytes: Uint8Array;
     try {
       const response = await fetch(url.href, init);
+      // A token server has no repositories: that it is not there is a sign-in that fails.
+      if (response.status === 404) {
+        await response.body?.cancel();
+        throw new Failure("auth", `Cannot ${purpose}: the token server answered 404 (not found)`, {
+          host,
+          hint: `Look at the token server that "${host}" names, or at what answers in its place`,
+        });
+      }
       if (!response.ok) throw await statusFailure(response, purpose, host);
       bytes = await readBody(response, MAX_TOKEN_BYTES);
     } catch (error) {

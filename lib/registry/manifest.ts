@@ -1,7 +1,9 @@
 import { messageOf } from "../errors.ts";
 import { readBody } from "../http.ts";
+import { asObject, parseForeign } from "../json.ts";
 import type { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
+import type { StallGuard } from "./stall_guard.ts";
 import { damageFailure, networkFailure } from "./status.ts";
 
 /** The specification's recommended limit: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
@@ -51,14 +53,16 @@ export interface Manifest {
  * registry names.
  *
  * @param reference a tag or a digest
+ * @param guard is told of each part that comes
  * @throws {Failure} `integrity` where the digest or the shape is wrong
  */
 export async function fetchManifest(
   client: RegistryClient,
   repository: string,
   reference: string,
-  signal: AbortSignal,
+  guard: Pick<StallGuard, "signal" | "touch">,
 ): Promise<Manifest> {
+  const { signal } = guard;
   const name = `${client.host}/${repository}${reference.includes(":") ? "@" : ":"}${reference}`;
   const purpose = `find "${name}"`;
   const damaged = (why: string) =>
@@ -70,11 +74,13 @@ export async function fetchManifest(
     purpose,
     signal,
   });
-  const bytes = await readBody(response, MAX_MANIFEST_BYTES).catch((error: unknown) => {
-    signal.throwIfAborted();
-    if (!(error instanceof RangeError)) throw networkFailure(error, purpose, client.host);
-    throw damaged("it is longer than 4 MiB");
-  });
+  const bytes = await readBody(response, MAX_MANIFEST_BYTES, () => guard.touch()).catch(
+    (error: unknown) => {
+      signal.throwIfAborted();
+      if (!(error instanceof RangeError)) throw networkFailure(error, purpose, client.host);
+      throw damaged("it is longer than 4 MiB");
+    },
+  );
   const promised = reference.includes(":")
     ? reference
     : response.headers.get("Docker-Content-Digest");
@@ -99,15 +105,17 @@ export async function fetchReferrers(
   client: RegistryClient,
   repository: string,
   digest: string,
-  signal: AbortSignal,
+  guard: Pick<StallGuard, "signal" | "touch">,
 ): Promise<Descriptor[]> {
+  const { signal } = guard;
   const name = `${client.host}/${repository}@${digest}`;
   const purpose = `find what refers to "${name}"`;
   const path = `referrers/${digest}`;
   const headers = { Accept: INDEX_TYPES[0] };
   const { response } = await client.request({ repository, path, headers, purpose, signal });
   try {
-    return parseManifest(await readBody(response, MAX_MANIFEST_BYTES)).manifests;
+    const bytes = await readBody(response, MAX_MANIFEST_BYTES, () => guard.touch());
+    return parseManifest(bytes).manifests;
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof TypeError) throw networkFailure(error, purpose, client.host);
@@ -117,8 +125,8 @@ export async function fetchReferrers(
 
 /** @throws {Error} where the bytes are not a manifest */
 export function parseManifest(bytes: Uint8Array): Omit<Manifest, "digest" | "bytes"> {
-  const value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  if (typeof value !== "object" || value === null || value.schemaVersion !== 2) {
+  const value = asObject(parseForeign(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+  if (value?.schemaVersion !== 2) {
     throw new Error("it is not an OCI manifest");
   }
   const { config, layers = [], manifests = [], artifactType, annotations } = value;

@@ -41,7 +41,7 @@ export class Registries {
     const isTag = !reference.includes(":");
     const manifest = await this.#sources.first(
       { host, repository, isTag, purpose: "read the manifest" },
-      ({ client, repository }, signal) => fetchManifest(client, repository, reference, signal),
+      ({ client, repository }, guard) => fetchManifest(client, repository, reference, guard),
     );
     this.#manifests.set(key(manifest.digest), manifest);
     for (
@@ -81,7 +81,7 @@ export class Registries {
   async referrers(host: string, repository: string, digest: string): Promise<Descriptor[]> {
     return await this.#sources.first(
       { host, repository, purpose: "ask for referrers" },
-      ({ client, repository }, signal) => fetchReferrers(client, repository, digest, signal),
+      ({ client, repository }, guard) => fetchReferrers(client, repository, digest, guard),
     );
   }
 
@@ -109,16 +109,19 @@ export class Registries {
     }
     return await this.#sources.first(
       { host, repository, purpose: `read the blob ${digest}` },
-      async ({ client, repository }, signal) => {
+      async ({ client, repository }, guard) => {
+        const { signal } = guard;
         const purpose = `read the blob ${digest} of "${client.host}/${repository}"`;
         const request = { repository, path: `blobs/${digest}`, purpose, signal };
         const { response } = await client.request(request);
-        const bytes = await readBody(response, size).catch((error: unknown) => {
-          signal.throwIfAborted();
-          // What is longer than the manifest says has another digest, too.
-          if (error instanceof RangeError) return new Uint8Array();
-          throw networkFailure(error, purpose, client.host);
-        });
+        const bytes = await readBody(response, size, () => guard.touch()).catch(
+          (error: unknown) => {
+            signal.throwIfAborted();
+            // What is longer than the manifest says has another digest, too.
+            if (error instanceof RangeError) return new Uint8Array();
+            throw networkFailure(error, purpose, client.host);
+          },
+        );
         if (await digestOf(bytes, digest.split(":")[0]) === digest) return bytes;
         throw damageFailure(`blob ${digest}`, "what the registry sent has another digest", {
           host: client.host,

@@ -87,7 +87,7 @@ export class Sources {
       isTag?: boolean;
       purpose: string;
     },
-    work: (source: Source, signal: AbortSignal) => Promise<T>,
+    work: (source: Source, guard: Pick<StallGuard, "signal" | "touch">) => Promise<T>,
   ): Promise<T> {
     const { stallTimeout, signal, log } = this.#options;
     const ask = (source: Source, limit: number) =>
@@ -95,7 +95,9 @@ export class Sources {
         async () => {
           const { client: { host }, repository } = source;
           using guard = new StallGuard(limit, signal, `${purpose} of "${host}/${repository}"`);
-          return await work(source, guard.signal);
+          // A mirror has its time in all: one that drips is worth no waiting.
+          const touch = source.mirror === undefined ? () => guard.touch() : () => {};
+          return await work(source, { signal: guard.signal, touch });
         },
         { attempts: source.attempts, signal, log },
       );

@@ -43,6 +43,13 @@ export async function statusFailure(
       hint: "Push the ModelKit again: what the registry has is damaged",
     });
   }
+  if (status === 407) {
+    return new Failure("unavailable", `Cannot ${purpose}: the proxy wants a user and a password`, {
+      ...options,
+      transient: false,
+      hint: "Put them into the proxy's URL, as in HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+    });
+  }
   const isPassing = status === 408 || status === 429 || status >= 500;
   return new Failure("unavailable", message, {
     ...options,
@@ -58,22 +65,25 @@ export function networkFailure(error: unknown, purpose: string, host: string): u
     `${networkMessageOf(error)} ${error instanceof Error ? messageOf(error) : ""}`,
   );
   const options = { host, cause: error };
-  if (
-    /invalid HTTP version|received corrupt message|InvalidContentType|wrong version number/i.test(
-      reason,
-    )
-  ) {
+  if (/received corrupt message|InvalidContentType|wrong version number/i.test(reason)) {
     return new Failure("unavailable", `Cannot ${purpose}: the registry does not speak TLS`, {
       ...options,
       hint: "Set KIT_UNPACK_FLAGS to --plain-http if the registry serves plain HTTP",
       transient: false,
     });
   }
+  // Where TLS was expected its own words come first; so this is plain HTTP, and TLS may be what answers.
+  if (/invalid HTTP version|invalid HTTP status/i.test(reason)) {
+    return new Failure("unavailable", `Cannot ${purpose}: what answers does not speak HTTP`, {
+      ...options,
+      hint: "Check host and port, and leave out --plain-http if the registry speaks TLS",
+    });
+  }
   const short = reasonOf(error).slice(0, MAX_DETAIL);
   if (/certificate|UnknownIssuer|x509/i.test(reason)) {
     return new Failure("unavailable", `Cannot ${purpose}: ${short}`, {
       ...options,
-      hint: "Give the CA certificate of the registry in KIT_CA_BUNDLE",
+      hint: certificateHint(reason),
       transient: false,
     });
   }
@@ -84,6 +94,19 @@ export function networkFailure(error: unknown, purpose: string, host: string): u
       ? "Check the host's name and the DNS of the cluster"
       : "Check the network, the proxy and the port of the registry",
   });
+}
+
+/** By the words of Deno's TLS: https://docs.rs/rustls/latest/rustls/enum.CertificateError.html */
+function certificateHint(reason: string): string {
+  if (/expired|not valid yet/i.test(reason)) {
+    return `Renew the certificate, or correct the node's clock, which says ${
+      new Date().toISOString()
+    }`;
+  }
+  if (/not valid for name|NotValidForName/i.test(reason)) {
+    return "Give a certificate for this host to the registry, or use the name that it has one for";
+  }
+  return "Give the CA certificate of the registry in KIT_CA_BUNDLE";
 }
 
 /**
@@ -106,7 +129,7 @@ export function damageFailure(
 /** The reason alone: Deno puts the URL, its own layers and the system's number around it. */
 function reasonOf(error: unknown): string {
   return networkMessageOf(error)
-    .replace(/^error sending request for url \(.*?\): /, "")
+    .replace(/^error sending request (?:for url \(.*?\)|from \S+ for \S+ \(\S+\)): /, "")
     .replaceAll(/client error \(\w+\): |tcp connect error: | \(os error \d+\)/g, "");
 }
 

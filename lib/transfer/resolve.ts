@@ -1,4 +1,5 @@
 import { Failure } from "../errors.ts";
+import { parseForeign } from "../json.ts";
 import { type ModelKit, modelkitOf } from "../modelkit.ts";
 import { formatReference, type Reference } from "../reference.ts";
 import type { Descriptor, Manifest } from "../registry/manifest.ts";
@@ -44,7 +45,7 @@ export async function resolveModelKit(
   const kitfile = await readKitfile(registries, reference, manifest);
   if (kitfile === undefined) return modelkitOf(manifest.digest, manifest.layers, undefined);
   try {
-    return modelkitOf(manifest.digest, manifest.layers, JSON.parse(kitfile));
+    return modelkitOf(manifest.digest, manifest.layers, parseForeign(kitfile));
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw new Failure("kit", `Cannot read the Kitfile of "${name}": it is not JSON`, {

@@ -161,7 +161,7 @@ export class VerifiedTransfer implements Transfer {
         const { failure } = gateway;
         // Before the gateway is disposed of, which waits for the blobs that are being read.
         done.abort();
-        throw failure ?? error;
+        throw failure ?? (flags.includeRemote ? error : asKitFailure(error));
       }
       await gateway.verified();
     } catch (error) {
@@ -188,4 +188,14 @@ export class VerifiedTransfer implements Transfer {
     const limit = most === networkMs ? "network" : most === hashMs ? "hash" : "kit or disk";
     return { connections, retries, limit };
   }
+}
+
+/** Kit gets everything from us: when we had it all, what kit takes for a broken connection is in the layers. */
+function asKitFailure(error: unknown): unknown {
+  if (!(error instanceof Failure) || error.outcome !== "unavailable") return error;
+  return new Failure("kit", error.message, {
+    host: error.host,
+    hint: "Pack and push the ModelKit again: kit cannot read what is in its layers",
+    cause: error,
+  });
 }

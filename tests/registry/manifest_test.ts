@@ -6,7 +6,7 @@ import { failureOf } from "../support/failure.ts";
 import { breaking, TestNetwork } from "../support/network.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
-const signal = new AbortController().signal;
+const guard = { signal: new AbortController().signal, touch: () => {} };
 const LAYER = { mediaType: "a/b", digest: `sha256:${"ab".repeat(32)}`, size: 5 };
 const GOOD = { schemaVersion: 2, mediaType: "x/y", config: LAYER, layers: [LAYER] };
 const BYTES = encode(JSON.stringify(GOOD));
@@ -20,7 +20,7 @@ async function fetched(reference: string, response: () => Response) {
     fetch: network.fetch,
     credentialsFor: () => Promise.resolve(undefined),
   });
-  const manifest = await fetchManifest(client, "org/model", reference, signal);
+  const manifest = await fetchManifest(client, "org/model", reference, guard);
   return { manifest, visits: network.visits };
 }
 

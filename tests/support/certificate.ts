@@ -5,24 +5,42 @@ export interface TestCertificate {
   ca: string;
 }
 
-/** Makes an authority of its own and a certificate with `openssl`, valid for one day. */
-export async function makeCertificate(names: string[] = []): Promise<TestCertificate> {
+export interface CertificateOptions {
+  /** When it begins and ends to be valid. Default: from an hour ago, for a day. */
+  from?: Date;
+  to?: Date;
+  /** The only names that it is for, as `DNS:NAME` or `IP:ADDRESS`. */
+  only?: string[];
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** Makes an authority of its own and a certificate with `openssl`. */
+export async function makeCertificate(
+  names: string[] = [],
+  options: CertificateOptions = {},
+): Promise<TestCertificate> {
   const folder = await Deno.makeTempDir({ prefix: "certificate-" });
   const file = (name: string) => `${folder}/${name}`;
+  const now = Date.now();
+  const { from = new Date(now - HOUR_MS), to = new Date(now + 24 * HOUR_MS) } = options;
+  const { only = ["DNS:localhost", "IP:127.0.0.1", ...names.map(nameOf)] } = options;
   try {
-    const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    const request = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
     await openssl([
-      ...[...request, "-nodes", "-days", "1", "-subj", "/CN=Test authority"],
+      ...[...request, "-x509", "-days", "1", "-subj", "/CN=Test authority"],
       ...["-keyout", file("ca.key"), "-out", file("ca.pem")],
       ...["-addext", "keyUsage=critical,keyCertSign"],
     ]);
-    const kinds = names.map((name) => `${name.includes(":") ? "IP" : "DNS"}:${name}`);
-    const san = ["DNS:localhost", "IP:127.0.0.1", ...kinds].join(",");
+    const [subject, csr] = [["-subj", "/CN=localhost"], file("request.pem")];
+    await openssl([...request, ...subject, "-keyout", file("key.pem"), "-out", csr]);
+    // Of openssl's ways to sign only this one knows dates, and it insists on a database.
+    await Deno.writeTextFile(file("index"), "");
+    await Deno.writeTextFile(file("ca.conf"), configOf(folder, only));
     await openssl([
-      ...[...request, "-nodes", "-days", "1", "-subj", "/CN=localhost"],
-      ...["-CA", file("ca.pem"), "-CAkey", file("ca.key")],
-      ...["-keyout", file("key.pem"), "-out", file("cert.pem")],
-      ...["-addext", `subjectAltName=${san}`, "-addext", "basicConstraints=critical,CA:FALSE"],
+      ...["ca", "-batch", "-notext", "-config", file("ca.conf"), "-in", csr],
+      ...["-cert", file("ca.pem"), "-keyfile", file("ca.key"), "-out", file("cert.pem")],
+      ...["-startdate", dateOf(from), "-enddate", dateOf(to)],
     ]);
     const [cert, key, ca] = await Promise.all(
       ["cert.pem", "key.pem", "ca.pem"].map((name) => Deno.readTextFile(file(name))),
@@ -42,6 +60,34 @@ export async function makeOwnAuthority(folder: string): Promise<{ cert: string; 
     ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
   ]);
   return { cert, key };
+}
+
+function configOf(folder: string, names: string[]): string {
+  return `[ca]
+default_ca = test
+[test]
+database = ${folder}/index
+new_certs_dir = ${folder}
+default_md = sha256
+rand_serial = yes
+policy = any
+x509_extensions = server
+[any]
+commonName = supplied
+[server]
+subjectAltName = ${names.join(",")}
+basicConstraints = critical,CA:FALSE
+`;
+}
+
+/** As `YYYYMMDDHHMMSSZ`. */
+function dateOf(date: Date): string {
+  return date.toISOString().replaceAll(/[-:T]|\.\d+/g, "");
+}
+
+/** A name or an IP address, as a certificate says it. */
+function nameOf(name: string): string {
+  return `${name.includes(":") ? "IP" : "DNS"}:${name}`;
 }
 
 async function openssl(args: string[]): Promise<void> {

@@ -7,7 +7,9 @@ export interface Ended {
   stderr: string;
   /** Milliseconds. */
   elapsed: number;
-  /** The termination message: its sentence, and the JSON of its second line. */
+  /** The termination message as it was written; empty where there is none. */
+  message: string;
+  /** Its sentence, and the JSON of its second line. */
   sentence: string;
   report: Record<string, unknown>;
 }
@@ -16,19 +18,24 @@ export interface ProgramOptions {
   args: string[];
   /** The program's whole environment, but for what Deno itself needs. */
   env?: Record<string, string>;
+  /** A command that becomes the program, as `setpriv`: the program's own words follow it. */
+  through?: string[];
   /** Called with the process once it is started. */
   onStart?(process: Deno.ChildProcess): void | Promise<void>;
 }
 
 /** Runs the program as its users do, as a process of its own, with nothing of this environment. */
-export async function runProgram({ args, env = {}, onStart }: ProgramOptions): Promise<Ended> {
+export async function runProgram(
+  { args, env = {}, through = [], onStart }: ProgramOptions,
+): Promise<Ended> {
   const folder = await Deno.makeTempDir({ prefix: "program-" });
   const terminationLog = `${folder}/termination-log`;
   try {
     const started = performance.now();
     const program = programCommand();
-    const child = new Deno.Command(program.command, {
-      args: [...program.args, ...args],
+    const [command, ...words] = [...through, program.command, ...program.args, ...args];
+    const child = new Deno.Command(command, {
+      args: words,
       cwd: ROOT,
       clearEnv: true,
       env: {
@@ -56,6 +63,7 @@ export async function runProgram({ args, env = {}, onStart }: ProgramOptions): P
       stdout: decoder.decode(stdout),
       stderr: decoder.decode(stderr),
       elapsed,
+      message,
       sentence,
       report: json === "" ? {} : JSON.parse(json),
     };

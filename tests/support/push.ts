@@ -48,7 +48,29 @@ export async function putChanged(
   return `kit://${world.host}/${name}`;
 }
 
-/** Puts a blob into the world's registry. */
+/**
+ * Puts a ModelKit again, with other bytes for its first layer. Returns its URI.
+ *
+ * @param name `REPOSITORY:TAG`; the ModelKit of that digest must be in the same repository
+ */
+export async function putLayer(
+  world: TestWorld,
+  name: string,
+  { digest, layer }: { digest: string; layer: Uint8Array<ArrayBuffer> },
+): Promise<string> {
+  const [repository] = name.split(":");
+  const read = (digest: string) => Deno.readTextFile(blobPath(world.registry, digest));
+  const manifest = JSON.parse(await read(digest));
+  const [first] = manifest.layers;
+  const kitfile = (await read(manifest.config.digest)).replaceAll(first.digest, sha256(layer));
+  const config = new TextEncoder().encode(kitfile);
+  Object.assign(first, await putBlob(world, repository, layer));
+  Object.assign(manifest.config, await putBlob(world, repository, config));
+  await putManifest(world, name, manifest);
+  return `kit://${world.host}/${name}`;
+}
+
+/** Puts bytes into a repository, to be named by a manifest. */
 export async function putBlob(
   world: TestWorld,
   repository: string,

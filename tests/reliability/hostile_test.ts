@@ -1,0 +1,4 @@
+import { reliability } from "./cases.ts";
+import { HOSTILE } from "./hostile.ts";
+
+reliability("hostile", HOSTILE);

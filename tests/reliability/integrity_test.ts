@@ -1,0 +1,4 @@
+import { reliability } from "./cases.ts";
+import { INTEGRITY } from "./integrity.ts";
+
+reliability("integrity", INTEGRITY);

@@ -1,0 +1,15 @@
+import { ANSWERS } from "./answers.ts";
+import type { Case } from "./cases.ts";
+import { HOSTILE } from "./hostile.ts";
+import { INTEGRITY } from "./integrity.ts";
+import { NETWORK } from "./network.ts";
+import { TLS } from "./tls.ts";
+
+/** The whole table: each area and its cases. The test beside each file of cases runs them. */
+export const AREAS: Record<string, Case[]> = {
+  network: NETWORK,
+  answers: ANSWERS,
+  tls: TLS,
+  integrity: INTEGRITY,
+  hostile: HOSTILE,
+};

@@ -1,0 +1,4 @@
+import { reliability } from "./cases.ts";
+import { NETWORK } from "./network.ts";
+
+reliability("network", NETWORK);

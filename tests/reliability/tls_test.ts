@@ -1,0 +1,4 @@
+import { reliability } from "./cases.ts";
+import { TLS } from "./tls.ts";
+
+reliability("tls", TLS);
