@@ -1,5 +1,6 @@
 import manifest from "./deno.json" with { type: "json" };
 import { Failure } from "./lib/errors.ts";
+import { Output } from "./lib/output.ts";
 import { run } from "./lib/run.ts";
 
 /** Kubernetes kills 30 s after SIGTERM; the contract is to be gone within 2 s, whatever cleaning up takes. */
@@ -20,30 +21,21 @@ globalThis.addEventListener("unhandledrejection", (event) => {
   stop.abort(event.reason);
 });
 
-const encoder = new TextEncoder();
-const isTerminal = Deno.stderr.isTerminal();
+const stdout = new Output((bytes) => Deno.stdout.write(bytes));
+const stderr = new Output((bytes) => Deno.stderr.write(bytes));
 let barIsShown = false;
 
 function draw(text: string): void {
-  Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${text}`));
+  stderr.write(`\r\x1b[K${text}`);
   barIsShown = text !== "";
-}
-
-function write(stream: typeof Deno.stderr, text: string): void {
-  const bytes = encoder.encode(text);
-  try {
-    for (let offset = 0; offset < bytes.length;) offset += stream.writeSync(bytes.subarray(offset));
-  } catch {
-    // Nobody reads any more; the work is worth finishing all the same.
-  }
 }
 
 const code = await run({
   args: Deno.args,
   environment: Deno.env.toObject(),
-  writeError: (line) => write(Deno.stderr, (barIsShown ? "\r\x1b[K" : "") + line + "\n"),
-  writeOutput: (text) => write(Deno.stdout, text),
-  draw: isTerminal ? draw : undefined,
+  writeError: (line) => stderr.write((barIsShown ? "\r\x1b[K" : "") + line + "\n"),
+  writeOutput: (text) => stdout.write(text),
+  draw: Deno.stderr.isTerminal() ? draw : undefined,
   now: () => new Date(),
   freeBytes: async (path) => {
     // Deno 2.9 takes 17 ms to load its first node module, which only a run that unpacks needs.
@@ -54,4 +46,5 @@ const code = await run({
   signal: stop.signal,
   version: manifest.version,
 });
+await Promise.all([stdout.drain(), stderr.drain()]);
 Deno.exit(code);

@@ -1,3 +1,4 @@
+import { orAborted } from "./abort.ts";
 import { Failure, messageOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { type Entry, LOCK_NAME, type Marker, readMarker, STAGING_PREFIX } from "./marker.ts";
@@ -45,6 +46,7 @@ export class Destination implements AsyncDisposable {
   ): Promise<Destination> {
     let lock: Deno.FsFile | undefined;
     try {
+      options.signal.throwIfAborted();
       await Deno.mkdir(path, { recursive: true, mode: 0o755 });
       const root = await Deno.realPath(path);
       lock = await acquireLock(root, options);
@@ -170,14 +172,10 @@ async function waitForLock(
       }),
     LOCK_NOTICE_MS,
   );
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
   try {
-    await Promise.race([file.lock(true), aborted]);
+    await orAborted(file.lock(true), signal);
   } finally {
     clearTimeout(notice);
-    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -138,7 +138,7 @@ async function fill(job: Job, context: Context): Promise<Result> {
   log.info(`Unpacking ${formatReference(reference)} to ${pair.destination}`, words);
   const progress = { log, uri, total: needed, draw: context.draw };
   {
-    await using _writeBack = new WriteBack(tree);
+    await using _writeBack = new WriteBack(tree, signal);
     await transfer.unpack({ reference, modelkit, tree, progress });
   }
   signal.throwIfAborted();

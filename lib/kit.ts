@@ -161,7 +161,7 @@ export class Kit {
   }
 
   async #run(command: Command): Promise<void> {
-    const { bin, log, signal } = this.#options;
+    const { bin, environment, log, signal } = this.#options;
     const stallTimeout = command.patience ?? this.#options.stallTimeout;
     log.debug(`Running ${bin} ${command.args.join(" ")}`);
     const errors: string[] = [];
@@ -188,7 +188,8 @@ export class Kit {
         },
       );
     }
-    if (!status.success) throw kitFailure(command.purpose, errors, { status, host });
+    const flags = environment.KIT_UNPACK_FLAGS ?? "";
+    if (!status.success) throw kitFailure(command.purpose, errors, { status, host, flags });
   }
 
   #environment(): Record<string, string> {

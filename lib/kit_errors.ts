@@ -98,14 +98,28 @@ const RULES: Rule[] = [
 
 const MAX_DETAIL = 600;
 
-/** The failure that kit's error lines stand for. `purpose` completes "Cannot …". */
+/**
+ * The failure that kit's error lines stand for. `purpose` completes "Cannot …".
+ *
+ * @param options.flags KIT_UNPACK_FLAGS: where it is given, another flag is ours, and kit too old for it
+ */
 export function kitFailure(
   purpose: string,
   errors: string[],
-  { status, host }: { status: Pick<Deno.CommandStatus, "code" | "signal">; host?: string },
+  { status, host, flags }: {
+    status: Pick<Deno.CommandStatus, "code" | "signal">;
+    host?: string;
+    flags?: string;
+  },
 ): Failure {
   const detail = errors.map((line) => line.replace(/^(\[ERROR\s*\]|Error:)\s*/, "")).join("; ")
     .slice(0, MAX_DETAIL);
+  const unknown = /unknown flag: (--[\w-]+)/.exec(detail)?.[1];
+  if (unknown !== undefined && flags !== undefined && !flags.includes(unknown)) {
+    return new Failure("kit", `Cannot ${purpose}: this kit does not know ${unknown}`, {
+      hint: "Take kit 1.15.0 or later, or look where KIT_BIN and PATH lead",
+    });
+  }
   const words = withoutNames(detail, host);
   const rule = RULES.find(({ pattern }) => pattern.test(words));
   if (rule !== undefined) {

@@ -2,13 +2,14 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 
 /**
  * The lines of a stream of UTF-8 bytes, each at most `limit` characters long; what a longer one has more is
- * dropped, since a stream that never ends a line would otherwise fill the memory.
+ * dropped, since a stream that never ends a line would otherwise fill the memory. The signal cancels the stream.
  */
 export function linesOf(
   bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
   limit: number,
+  signal?: AbortSignal,
 ): ReadableStream<string> {
-  return bytes.pipeThrough(decode(limit)).pipeThrough(new TextLineStream());
+  return bytes.pipeThrough(decode(limit), { signal }).pipeThrough(new TextLineStream());
 }
 
 /** Text of bounded lines. Decoding in the same step saves a start some time: each stream costs it half a millisecond. */

@@ -1,4 +1,4 @@
-import { Failure } from "./errors.ts";
+import { Failure, messageOf } from "./errors.ts";
 import { linesOf } from "./lines.ts";
 
 /** Characters of one line of output; what a longer line has more is dropped. */
@@ -40,7 +40,9 @@ export async function runProcess(
   const { signal, stallTimeout, maxLine = MAX_LINE } = options;
   signal.throwIfAborted();
   const child = spawn(options);
-  const kill = () => terminate(child);
+  const silenced = new AbortController();
+  // A process of its own may keep its output open, and nobody waits for that one.
+  const kill = () => terminate(child).finally(() => silenced.abort());
   signal.addEventListener("abort", kill, { once: true });
 
   let lastLife = performance.now();
@@ -59,9 +61,13 @@ export async function runProcess(
     stream: ReadableStream<Uint8Array<ArrayBuffer>>,
     onLine: (line: string) => void,
   ) => {
-    for await (const line of linesOf(stream, maxLine)) {
-      lastLife = performance.now();
-      onLine(line);
+    try {
+      for await (const line of linesOf(stream, maxLine, silenced.signal)) {
+        lastLife = performance.now();
+        onLine(line);
+      }
+    } catch (error) {
+      if (!silenced.signal.aborted) throw error;
     }
   };
   try {
@@ -90,7 +96,10 @@ function spawn({ bin, args, environment, input }: ProcessOptions): Deno.ChildPro
       stderr: "piped",
     }).spawn();
   } catch (error) {
-    throw new Failure("kit", `Cannot run "${bin}": it is not there or not executable`, {
+    const isMissing = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.PermissionDenied;
+    const reason = isMissing ? "it is not there or not executable" : messageOf(error);
+    throw new Failure("kit", `Cannot run "${bin}": ${reason}`, {
       hint: "Set KIT_BIN to the path of the kit executable, or put kit on PATH",
       cause: error,
     });
@@ -107,7 +116,7 @@ async function write(stdin: WritableStream<Uint8Array>, text: string): Promise<v
   }
 }
 
-function terminate(child: Deno.ChildProcess): void {
+async function terminate(child: Deno.ChildProcess): Promise<void> {
   const send = (signal: Deno.Signal) => {
     try {
       child.kill(signal);
@@ -117,5 +126,6 @@ function terminate(child: Deno.ChildProcess): void {
   };
   send("SIGTERM");
   const timer = setTimeout(() => send("SIGKILL"), KILL_AFTER_MS);
-  child.status.finally(() => clearTimeout(timer));
+  await child.status;
+  clearTimeout(timer);
 }

@@ -1,5 +1,6 @@
 import { type ConflictRule, inTheWay, parentsOf, planMoves } from "./conflicts.ts";
 import type { Destination } from "./destination.ts";
+import { Failure } from "./errors.ts";
 import { type Entry, writeMarker } from "./marker.ts";
 import { listTree, lstatIfPresent, syncAll, type Tree } from "./tree.ts";
 
@@ -30,6 +31,15 @@ export interface PublishOptions {
 export async function publish(destination: Destination, options: PublishOptions): Promise<Entry> {
   const { root } = destination;
   const staging = await destination.staging();
+  if (await lstatIfPresent(options.tree) === undefined) {
+    throw new Failure(
+      "kit",
+      `Cannot publish "${options.uri}": kit ended well and unpacked nothing`,
+      {
+        hint: "Look where KIT_BIN and PATH lead: it may not be kit",
+      },
+    );
+  }
   const staged = await listTree(options.tree);
   const { neighbours, earlier } = sortEntries(destination, options);
 

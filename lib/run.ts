@@ -36,6 +36,15 @@ export async function run(world: World): Promise<number> {
   const started = performance.now();
   const report: Report = { seconds: 0 };
   let log = createLog(world, earlyOptions(world));
+  // Cleaning up may take longer than main.ts waits for it: what is known is said at once, and the last word later.
+  let said: Promise<void> | undefined;
+  const sayAtOnce = () => {
+    const failure = asFailure(world.signal.reason);
+    const soFar = { ...report, failure, seconds: secondsSince(started) };
+    log.warn(sentenceOf(soFar));
+    said = writeMessage(soFar, world, log);
+  };
+  world.signal.addEventListener("abort", sayAtOnce, { once: true });
   try {
     const config = readConfig(world.args, world.environment);
     if (config.action !== "run") {
@@ -53,6 +62,8 @@ export async function run(world: World): Promise<number> {
     }
   }
   report.seconds = secondsSince(started);
+  world.signal.removeEventListener("abort", sayAtOnce);
+  await said;
   await announce(report, world, log);
   return OUTCOMES[report.failure?.outcome ?? "ok"].code;
 }
@@ -180,19 +191,7 @@ function lastCost(results: Result[]): TransferCost | undefined {
 /** Says how it ended, to Kubernetes and as the last line of the log. */
 async function announce(report: Report, world: World, log: Log): Promise<void> {
   const { failure, uri, digest, bytes } = report;
-  try {
-    await writeTermination(
-      terminationMessage(report),
-      world.environment.KIT_TERMINATION_LOG || undefined,
-    );
-  } catch (error) {
-    // Outside of Kubernetes there is none, and that is nothing to talk about.
-    if (world.environment.KIT_TERMINATION_LOG) {
-      log.warn(`Cannot write the termination message: ${messageOf(error)}`, {
-        path: world.environment.KIT_TERMINATION_LOG,
-      });
-    }
-  }
+  await writeMessage(report, world, log);
   const outcome = failure?.outcome ?? "ok";
   const { code, retryable } = OUTCOMES[outcome];
   const fields = {
@@ -206,6 +205,19 @@ async function announce(report: Report, world: World, log: Log): Promise<void> {
   };
   if (failure === undefined) log.info(sentenceOf(report), fields);
   else log.error(sentenceOf(report), { ...fields, retryable, host: failure.host });
+}
+
+/** For Kubernetes. */
+async function writeMessage(report: Report, world: World, log: Log): Promise<void> {
+  const path = world.environment.KIT_TERMINATION_LOG || undefined;
+  try {
+    await writeTermination(terminationMessage(report), path);
+  } catch (error) {
+    // Outside of Kubernetes there is none, and that is nothing to talk about.
+    if (path !== undefined) {
+      log.warn(`Cannot write the termination message: ${messageOf(error)}`, { path });
+    }
+  }
 }
 
 function stackOf(error: unknown): string {

@@ -1,3 +1,4 @@
+import { orAborted } from "./abort.ts";
 import { Failure } from "./errors.ts";
 
 /** A file as it is recorded: enough to see that nobody changed it since. */
@@ -77,13 +78,16 @@ export async function sync(path: string): Promise<void> {
 /** As many `fsync` calls at a time as a disk's queue likes; more only cost memory. */
 const SYNCS_AT_ONCE = 16;
 
-/** `sync` for many paths. */
+/**
+ * `sync` for many paths. The signal does not wait for the disk: a large file may take it longer than the 2 s in which
+ * the program is to be gone.
+ */
 export async function syncAll(paths: Iterable<string>, signal?: AbortSignal): Promise<void> {
   const queue = [...paths];
   const worker = async () => {
     for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
       signal?.throwIfAborted();
-      await sync(path);
+      await (signal === undefined ? sync(path) : orAborted(sync(path), signal));
     }
   };
   // Also when one fails the others are waited for: they hold files open.

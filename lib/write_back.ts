@@ -1,3 +1,4 @@
+import { orAborted } from "./abort.ts";
 import { sync } from "./tree.ts";
 
 const EVERY_MS = 250;
@@ -12,10 +13,13 @@ export class WriteBack implements AsyncDisposable {
   readonly #root: string;
   readonly #written = new Map<string, number>();
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #signal: AbortSignal;
   #running: Promise<void> | undefined;
 
-  constructor(root: string) {
+  /** @param signal ends the waiting for the disk when it is disposed of */
+  constructor(root: string, signal: AbortSignal) {
     this.#root = root;
+    this.#signal = signal;
     this.#timer = setInterval(() => {
       this.#running ??= this.#write(this.#root)
         // What fails here fails again, and is said, when it is published.
@@ -39,6 +43,6 @@ export class WriteBack implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    await this.#running;
+    await orAborted(Promise.resolve(this.#running), this.#signal).catch(() => {});
   }
 }

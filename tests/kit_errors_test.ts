@@ -130,6 +130,18 @@ Deno.test("kit errors: several lines are one message", () => {
   assert.equal(failure.message, "Cannot run kit: one; two");
 });
 
+Deno.test("kit errors: a flag of ours that kit does not know is not the user's mistake", () => {
+  const failWith = (flags: string) =>
+    kitFailure("run kit", ["Error: unknown flag: --proxy"], { ...FAILED, flags });
+  const failure = failWith("--plain-http");
+  assert.deepEqual([failure.outcome, failure.message], [
+    "kit",
+    "Cannot run kit: this kit does not know --proxy",
+  ]);
+  assert.match(failure.hint ?? "", /1\.15/);
+  assert.equal(failWith("--proxy=http://proxy.test").outcome, "usage");
+});
+
 Deno.test("kit errors: a message has a limit", () => {
   assert.ok(kitFailure("run kit", ["x".repeat(100_000)], FAILED).message.length < 1000);
 });

@@ -69,6 +69,16 @@ for (
   });
 }
 
+Deno.test("process: one that the system cannot start for another reason says which", async () => {
+  await using folder = await TestFolder.create();
+  await Deno.symlink("kit", folder.at("kit"));
+  const failure = await failureOf(() => run("", { bin: folder.at("kit") }));
+  assert.match(
+    failure.message,
+    /Cannot run ".*\/kit": .*Failed to spawn .*Too many levels of symbolic links/,
+  );
+});
+
 Deno.test("process: one that says nothing and makes no progress is ended", async () => {
   const { stalled, status } = await run("exec sleep 600", { stallTimeout: 100, progress: () => 7 });
   assert.deepEqual([stalled, status.signal], [true, "SIGTERM"]);
@@ -135,6 +145,13 @@ Deno.test("process: one that does not listen is killed, all in less than 2 s", a
   await using folder = await TestFolder.create();
   const elapsed = await abortWhenReady(`trap '' TERM; echo ready; ${until(folder.at("never"))}`);
   assert.ok(elapsed >= 900 && elapsed < 1800, `it took ${elapsed} ms`);
+});
+
+Deno.test("process: one whose own process keeps the output open is not waited for", async () => {
+  await using folder = await TestFolder.create();
+  const elapsed = await abortWhenReady(`(${until(folder.at("go"))}) & echo ready; wait`);
+  await folder.write({ "go": "" });
+  assert.ok(elapsed < 1800, `it took ${elapsed} ms`);
 });
 
 Deno.test("process: after an abort nothing is started", async () => {

@@ -492,3 +492,12 @@ Deno.test("publish: before the download, files of our own earlier run are not in
   await using destination = await openDestination(folder);
   await refuseForeign(destination, ["a/model"], { uri: URI, neighbours: [URI], rule: NEVER });
 });
+
+Deno.test("publish: a kit that ended well and made nothing is a failure of kit", async () => {
+  await using folder = await TestFolder.create();
+  const failure = await failureOf(() =>
+    put(folder, {}, { before: (tree) => Deno.remove(tree, { recursive: true }) })
+  );
+  assert.equal(failure.outcome, "kit");
+  assert.match(failure.message, /unpacked nothing/);
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Failure } from "../lib/errors.ts";
 import { listTree, lstatIfPresent, removeTree, stateOf, sync, syncAll } from "../lib/tree.ts";
 import { failureOf } from "./support/failure.ts";
 import { TestFolder } from "./support/folder.ts";
@@ -100,4 +101,25 @@ Deno.test("tree: removeTree is not stopped by somebody who still writes there fo
   await writer;
   await removeTree(folder.at("tree"));
   assert.deepEqual(await folder.tree(), {});
+});
+
+Deno.test("tree: a signal does not wait for a disk that is slow", async () => {
+  await using folder = await TestFolder.create();
+  await folder.write({ "huge": "x" });
+  const disk = Promise.withResolvers<void>();
+  const { sync } = Deno.FsFile.prototype;
+  const stop = new AbortController();
+  Deno.FsFile.prototype.sync = () => {
+    stop.abort(new Failure("terminated", "Stopped by SIGTERM"));
+    return disk.promise;
+  };
+  try {
+    const failure = await failureOf(() => syncAll([folder.at("huge")], stop.signal));
+    assert.equal(failure.outcome, "terminated");
+  } finally {
+    Deno.FsFile.prototype.sync = sync;
+  }
+  disk.resolve();
+  // The file is closed then, after the test would have looked for what is still open.
+  await new Promise((resolve) => setTimeout(resolve, 0));
 });

@@ -1,3 +1,4 @@
+import { orAborted } from "../../lib/abort.ts";
 import { sleep } from "../../lib/retry.ts";
 
 /** What happens to one answer of the registry; without any it is passed on as it is. */
@@ -6,6 +7,8 @@ export interface Fault {
   respond?: Response;
   /** Answer after so many milliseconds. */
   delay?: number;
+  /** Answer when this is settled. */
+  hold?: Promise<unknown>;
   /** Cut the connection after so many bytes of the body. */
   cutAfter?: number;
   /** Send so many bytes of the body, then nothing more until the client gives up. */
@@ -64,6 +67,7 @@ export class FaultProxy implements AsyncDisposable {
     this.seen.push(seen);
     const fault = rule(seen) ?? {};
     if (fault.delay !== undefined) await sleep(fault.delay, this.#stalled.signal);
+    if (fault.hold !== undefined) await orAborted(fault.hold, this.#stalled.signal);
     if (fault.respond !== undefined) return fault.respond;
     const headers = new Headers(request.headers);
     headers.delete("Host");

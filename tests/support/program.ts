@@ -1,4 +1,4 @@
-import { programCommand, ROOT } from "../../tools/program.ts";
+import { programArgs, programCommand, ROOT } from "../../tools/program.ts";
 
 /** How a run of the program ended. */
 export interface Ended {
@@ -20,19 +20,20 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** A command that becomes the program, as `setpriv`: the program's own words follow it. */
   through?: string[];
+  /** Path of a module to load before main.ts; the program then runs from source. */
+  preload?: string;
   /** Called with the process once it is started. */
   onStart?(process: Deno.ChildProcess): void | Promise<void>;
 }
 
 /** Runs the program as its users do, as a process of its own, with nothing of this environment. */
-export async function runProgram(
-  { args, env = {}, through = [], onStart }: ProgramOptions,
-): Promise<Ended> {
+export async function runProgram(options: ProgramOptions): Promise<Ended> {
+  const { args, env = {}, through = [], preload, onStart } = options;
   const folder = await Deno.makeTempDir({ prefix: "program-" });
   const terminationLog = `${folder}/termination-log`;
   try {
     const started = performance.now();
-    const program = programCommand();
+    const program = preload === undefined ? programCommand() : preloading(preload);
     const [command, ...words] = [...through, program.command, ...program.args, ...args];
     const child = new Deno.Command(command, {
       args: words,
@@ -70,6 +71,11 @@ export async function runProgram(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+function preloading(path: string): ReturnType<typeof programCommand> {
+  const [run, ...others] = programArgs();
+  return { command: Deno.execPath(), args: [run, `--preload=${path}`, ...others] };
 }
 
 let denoDir: Promise<string> | undefined;

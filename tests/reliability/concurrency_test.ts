@@ -1,0 +1,4 @@
+import { reliability } from "./cases.ts";
+import { CONCURRENCY } from "./concurrency.ts";
+
+reliability("concurrency", CONCURRENCY);

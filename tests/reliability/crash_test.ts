@@ -1,0 +1,4 @@
+import { reliability } from "./cases.ts";
+import { CRASHES } from "./crash.ts";
+
+reliability("crashes", CRASHES);
