@@ -234,12 +234,12 @@ function readUser(
 
 /** A URI that is shown although it could not be parsed: a password in it by mistake must not be. */
 function withoutUser(uri: string): string {
-  return uri.replace(/^(\w+:\/\/)?[^/]*@(?=[^/]*\/)/, "$1***@");
+  return uri.replace(/^(\w+:\/\/)?[^/]*@(?=[^@/]*\/)/, "$1***@");
 }
 
 /** People write the registry as a URL too: only its host counts. */
 function registryHost(value: string | undefined): string | undefined {
-  return value?.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  return value?.replace(/^https?:\/\//, "").split("/")[0];
 }
 
 function secret(value: string | undefined): Secret | undefined {

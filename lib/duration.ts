@@ -11,7 +11,7 @@ export function parseDuration(text: string): number | undefined {
   const written = /^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text;
   if (!DURATION_REGEXP.test(written)) return undefined;
   let total = 0;
-  for (const [, amount, unit] of written.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+  for (const [, amount, unit] of written.matchAll(/(?<![\d.])(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
     total += Number(amount) * UNIT_MS[unit];
   }
   const ms = Math.round(total);

@@ -1,4 +1,5 @@
 import { Failure, type FailureName } from "./errors.ts";
+import { redact } from "./redact.ts";
 
 interface Rule {
   pattern: RegExp;
@@ -19,6 +20,11 @@ const RULES: Rule[] = [
     pattern: /no space left on device|disk quota exceeded/i,
     outcome: "destination",
     hint: "Give the volume more space",
+  },
+  {
+    pattern: /file name too long/i,
+    outcome: "destination",
+    hint: "Give a destination with a shorter path, or pack shorter names",
   },
   {
     pattern: /read-only file system/i,
@@ -112,8 +118,9 @@ export function kitFailure(
     flags?: string;
   },
 ): Failure {
-  const detail = errors.map((line) => line.replace(/^(\[ERROR\s*\]|Error:)\s*/, "")).join("; ")
-    .slice(0, MAX_DETAIL);
+  const said = errors.map((line) => line.replace(/^(\[ERROR\s*\]|Error:)\s*/, "")).join("; ");
+  // In this order: the beginning of a secret would not be known as one.
+  const detail = redact(said).slice(0, MAX_DETAIL);
   const unknown = /unknown flag: (--[\w-]+)/.exec(detail)?.[1];
   if (unknown !== undefined && flags !== undefined && !flags.includes(unknown)) {
     return new Failure("kit", `Cannot ${purpose}: this kit does not know ${unknown}`, {

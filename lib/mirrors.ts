@@ -58,7 +58,7 @@ function parseMirror(text: string): Mirror | undefined {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol) || /[@?#]/.test(text)) return undefined;
   if (!PATH_REGEXP.test(url.pathname)) return undefined;
-  const path = url.pathname.replace(/\/+$/, "");
+  const path = url.pathname.replace(/(?<!\/)\/+$/, "");
   const [, api = "/v2", rest = path.slice(1)] = API_REGEXP.exec(path)?.map((part) => part ?? "") ??
     [];
   return {

@@ -1,10 +1,14 @@
+import { messageOf } from "./errors.ts";
 import { knownSecrets } from "./secret.ts";
 
 /** A shorter secret would turn every other word of the log to stars, and so give itself away. */
 const MIN_SECRET_LENGTH = 4;
-const URL_REGEXP = /\b([a-zA-Z][a-zA-Z0-9+.-]*:\/\/)([^\s"'<>\\]+)/g;
+// None of these begins a search at each character of a long word: a hostile Kitfile would then keep us busy for hours.
+const URL_REGEXP = /:\/\/([^\s"'<>\\]+)/g;
 const AUTHORIZATION_REGEXP = /\b(Basic|Bearer)\s+[A-Za-z0-9+/_.~=-]{8,}/g;
-const JWT_REGEXP = /\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?/g;
+const DOTTED_REGEXP = /(?<![\w-])[\w-]+(?:\.[\w-]+)+/g;
+/** How each part of a JSON web token begins that is JSON. */
+const JWT_REGEXP = /\beyJ.*/;
 
 /**
  * Makes free text (kit's output, an error of a library) fit to be printed. Of a URL only what is listed here is
@@ -22,9 +26,9 @@ export function redact(text: string): string {
     }
   }
   return result
-    .replaceAll(URL_REGEXP, (_, scheme: string, rest: string) => scheme + bareUrl(rest))
+    .replaceAll(URL_REGEXP, (_, rest: string) => `://${bareUrl(rest)}`)
     .replaceAll(AUTHORIZATION_REGEXP, "$1 ***")
-    .replaceAll(JWT_REGEXP, "***");
+    .replaceAll(DOTTED_REGEXP, (word) => word.replace(JWT_REGEXP, "***"));
 }
 
 function bareUrl(rest: string): string {
@@ -39,10 +43,12 @@ function bareUrl(rest: string): string {
 function formsOf(secret: string): Set<string> {
   const bytes = new TextEncoder().encode(secret);
   // Without its padding, which may be left out and says nothing.
-  const base64 = btoa(String.fromCharCode(...bytes)).replace(/=+$/, "");
+  const base64 = btoa(String.fromCharCode(...bytes)).replace(/(?<!=)=+$/, "");
   const encoded = encodeURIComponent(secret.toWellFormed());
   return new Set([
     secret,
+    // As the one line that messages are.
+    messageOf(secret),
     JSON.stringify(secret).slice(1, -1),
     encoded,
     encoded.replaceAll(/%../g, (hex) => hex.toLowerCase()),

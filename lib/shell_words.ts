@@ -4,7 +4,7 @@ export class ShellWordsError extends Error {
 }
 
 /** Blanks, `\x`, '…', "…" or plain text. An escaped line end joins two lines. */
-const PART_REGEXP = /([ \t\r\n]+)|\\([^])|'([^']*)'|"((?:[^"\\]+|\\[^])*)"|([^ \t\r\n\\'"]+)/y;
+const PART_REGEXP = /([ \t\r\n]+)|\\([^])|'([^']*)'|"((?:[^"\\]|\\[^])*)"|([^ \t\r\n\\'"]+)/y;
 
 /**
  * Splits `text` into words as a POSIX shell does with quotes and backslashes, and expands nothing: `$`, `*`, `~`,

@@ -61,9 +61,9 @@ export async function writeTermination(message: string, path: string | undefined
 }
 
 function short(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : cut(redact(text), MAX_FIELD);
+  return text === undefined ? undefined : cut(printable(redact(text)), MAX_FIELD);
 }
 
 function cut(text: string, length: number): string {
-  return text.length <= length ? text : text.slice(0, length - 1).toWellFormed() + "…";
+  return (text.length <= length ? text : text.slice(0, length - 1) + "…").toWellFormed();
 }

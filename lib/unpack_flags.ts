@@ -98,8 +98,8 @@ export function parseUnpackFlags(text: string): UnpackFlags {
   const deprecated: string[] = [];
   let unknownBefore = false;
 
-  const queue = [...words];
-  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
+  const queue = words.toReversed();
+  for (let word = queue.pop(); word !== undefined; word = queue.pop()) {
     if (word === "--" || word === "-" || !word.startsWith("-")) {
       // It may be the value of an unknown flag before it.
       if (unknownBefore && !word.startsWith("-")) {
@@ -186,7 +186,7 @@ function* readFlag(word: string, queue: string[]): Generator<{ name: string; val
 }
 
 function nextValue(flag: string, queue: string[]): string {
-  const value = queue.shift();
+  const value = queue.pop();
   if (value === undefined) throw new UnpackFlagsError(`${flag} needs a value`);
   return value;
 }

@@ -56,6 +56,11 @@ const MESSAGES: [name: string, lines: string[], outcome: FailureName, transient?
     ["[ERROR] Failed to unpack: write model.bin: no space left on device"],
     "destination",
   ],
+  [
+    "a path that is too long",
+    ["[ERROR] Failed to unpack: mkdir /mnt/models/a/b: file name too long"],
+    "destination",
+  ],
   ["a cut stream", ["[ERROR] Failed to unpack: unexpected EOF"], "unavailable", true],
   [
     "a closed connection",

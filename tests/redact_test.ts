@@ -25,6 +25,8 @@ const ROWS: [name: string, text: string, shown: string][] = [
   ["a bearer token goes", "Authorization: Bearer abcdefgh", "Authorization: Bearer ***"],
   ["basic credentials go", "Authorization: Basic bWU6cHc=", "Authorization: Basic ***"],
   ["the word basic stays", "basic credential not found", "basic credential not found"],
+  ["a word with eyJ in it stays", "heyJude.tar.gz of a.b.c", "heyJude.tar.gz of a.b.c"],
+  ["what has no letter before its colon goes too", "://me:pw@h/x", "://***@h/x"],
   ["a JSON web token goes", `token=${JWT}.`, "token=***."],
 ];
 for (const [name, text, shown] of ROWS) {

@@ -83,7 +83,7 @@ function endpointOf(environment: Readonly<Record<string, string>>): string {
   const standard = AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE?.toLowerCase() === "ipv6"
     ? "http://[fd00:ec2::254]"
     : "http://169.254.169.254";
-  return (AWS_EC2_METADATA_SERVICE_ENDPOINT ?? standard).replace(/\/+$/, "");
+  return (AWS_EC2_METADATA_SERVICE_ENDPOINT ?? standard).replace(/(?<!\/)\/+$/, "");
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html */

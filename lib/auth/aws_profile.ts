@@ -2,7 +2,7 @@ import type { AuthContext } from "./source.ts";
 
 /** Settings that say who one is, in contrast to a region or an output format. */
 const IDENTITY_REGEXP =
-  /^\s*(aws_access_key_id|role_arn|web_identity_token_file|credential_process|login_session|sso_\w+)\s*=/m;
+  /^[ \t]*(aws_access_key_id|role_arn|web_identity_token_file|credential_process|login_session|sso_\w+)[ \t]*=/m;
 
 /**
  * The shared file of AWS whose default profile says who one is, for messages. One with a region alone does not.
@@ -23,7 +23,7 @@ export async function findDefaultProfile(
     if (path === undefined) continue;
     const text = await readTextFile(path).catch(() => "");
     // What stands between one [ at the beginning of a line and the next.
-    const profile = text.split(/^\s*\[/m).find((section) =>
+    const profile = text.split(/^[ \t]*\[/m).find((section) =>
       /^\s*(profile\s+)?default\s*\]/.test(section)
     );
     if (profile !== undefined && IDENTITY_REGEXP.test(profile)) return path;

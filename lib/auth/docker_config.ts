@@ -133,5 +133,5 @@ function failure(
 }
 
 function join(folder: string, file: string): string {
-  return `${folder.replace(/\/+$/, "")}/${file}`;
+  return `${folder.replace(/(?<!\/)\/+$/, "")}/${file}`;
 }

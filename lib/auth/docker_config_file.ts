@@ -132,7 +132,7 @@ function decodeAuth(auth: string): Login {
   if (colon === -1) return { problem: `its "auth" has no colon`, hint };
   if (colon === 0) return { problem: `its "auth" has no user name`, hint };
   // docker pads old entries with NUL characters.
-  const password = decoded.slice(colon + 1).replace(/\0+$/, "");
+  const password = decoded.slice(colon + 1).replace(/(?<!\0)\0+$/, "");
   if (password === "") return { problem: `its "auth" has no password`, hint };
   return { username: decoded.slice(0, colon), password: new Secret(password) };
 }
@@ -141,10 +141,27 @@ function parseKey(key: string): Pick<Entry, "key" | "host" | "path"> {
   return { key, ...parseRegistryAddress(key) };
 }
 
+/** Label by label. A regular expression of several `*` would try each way to share a label among them. */
 function matchesGlob(pattern: string, host: string): boolean {
   if (!pattern.includes("*")) return false;
-  const escaped = pattern.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", "[^.:]*");
-  return new RegExp(`^${escaped}$`).test(host);
+  const labels = host.split(/([.:])/);
+  const patterns = pattern.split(/([.:])/);
+  return patterns.length === labels.length &&
+    patterns.every((one, index) => matchesLabel(one, labels[index]));
+}
+
+function matchesLabel(pattern: string, label: string): boolean {
+  const [first, ...others] = pattern.split("*");
+  const last = others.pop();
+  if (last === undefined) return pattern === label;
+  if (!label.startsWith(first)) return false;
+  let end = first.length;
+  for (const part of others) {
+    const start = label.indexOf(part, end);
+    if (start === -1) return false;
+    end = start + part.length;
+  }
+  return end + last.length <= label.length && label.endsWith(last);
 }
 
 function isDockercfg(root: Record<string, unknown>): boolean {

@@ -20,5 +20,6 @@ export function parseRegistryAddress(address: string): { host: string; path: str
   // The API's version is no part of a repository's name. kubelet drops it too:
   // https://github.com/kubernetes/kubernetes/blob/master/pkg/credentialprovider/keyring.go
   if (segments[0] === "v1" || segments[0] === "v2") segments.shift();
-  return { host: canonicalHost(host), path: segments.join("/").replace(/\/+$/, "") };
+  while (segments.at(-1) === "") segments.pop();
+  return { host: canonicalHost(host), path: segments.join("/") };
 }

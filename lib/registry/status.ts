@@ -79,7 +79,8 @@ export function networkFailure(error: unknown, purpose: string, host: string): u
       hint: "Check host and port, and leave out --plain-http if the registry speaks TLS",
     });
   }
-  const short = reasonOf(error).slice(0, MAX_DETAIL);
+  // In this order: the beginning of a secret would not be known as one.
+  const short = redact(reasonOf(error)).slice(0, MAX_DETAIL);
   if (/certificate|UnknownIssuer|x509/i.test(reason)) {
     return new Failure("unavailable", `Cannot ${purpose}: ${short}`, {
       ...options,
