@@ -21,7 +21,7 @@ const OTHER_NAMES = [
   "KIT_KSERVE_IMAGE",
   // Of the tools and tests.
   ...["STD_SOURCE", "REGISTRY_BIN", "COSIGN_BIN", "DENORT_BIN", "STORAGE_INITIALIZER_BIN"],
-  ...["CONTAINER_ENGINE", "DOCKER_BUILDKIT"],
+  ...["CONTAINER_ENGINE", "DOCKER_BUILDKIT", "FUZZ_RUNS", "FUZZ_SEED"],
   // Of AWS and KServe, read where they are explained.
   ...["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "S3_ENDPOINT"],
   // KServe's older names for Azure's.
