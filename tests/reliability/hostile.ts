@@ -406,12 +406,12 @@ const TAMED: Case[] = [
   {
     name: "an error of the registry with escapes and a forged line in it",
     promise: "hostile",
-    exits: [3],
+    exits: [5],
     left: "nothing",
     run: async (world) => {
       const errors = [{ code: "DENIED", message: FORGED }];
       const proxy = world.use(
-        new FaultProxy(world.host, () => ({ respond: Response.json({ errors }, { status: 403 }) })),
+        new FaultProxy(world.host, () => ({ respond: Response.json({ errors }, { status: 400 }) })),
       );
       await world.start({
         pairs: [[world.via(await world.push(), proxy.host), world.destination]],
@@ -466,11 +466,14 @@ const PLANTED: [
   plant: (world: CaseWorld) => Promise<void>,
 ][] = [
   [
-    "the marker is a link to a file outside",
-    0,
-    "the ModelKit",
-    ({ volumes, destination }) =>
-      Deno.symlink(`${volumes}/canary/alive.txt`, `${destination}/.kit-storage.json`),
+    "the marker is a link to one outside that claims foreign files",
+    7,
+    "what was there",
+    async ({ test, destination }) => {
+      await Deno.writeTextFile(`${test.folder}/marker`, markerOf({ "model.bin": STATE }));
+      await Deno.symlink(`${test.folder}/marker`, `${destination}/.kit-storage.json`);
+      await Deno.writeTextFile(`${destination}/model.bin`, "a foreign file");
+    },
   ],
   [
     "the marker is a folder",
