@@ -151,7 +151,7 @@ function authorityOf(
 ): string {
   const text = environment.AZURE_AUTHORITY_HOST ?? authority;
   const url = URL.parse(text);
-  if (url?.protocol === "https:" && url.search === "") return url.href.replace(/\/+$/, "");
+  if (url?.protocol === "https:" && url.search === "") return url.href.replace(/(?<!\/)\/+$/, "");
   throw new Failure("usage", `Cannot use AZURE_AUTHORITY_HOST "${text}": it is not an https URL`, {
     hint:
       "Give the address of Microsoft Entra in your cloud, such as https://login.microsoftonline.us",

@@ -119,7 +119,7 @@ function remedy(text: string, { service, status }: AzureAnswer, { identity }: As
       : `Assign ${who} to the nodes, or use workload identity`;
   }
   if (status === 404) return "Check the registry's name";
-  if (/firewall|IP\b.*not allowed/i.test(text)) {
+  if (/firewall|IP\b.{0,100}not allowed/i.test(text)) {
     return "Let the registry's firewall accept this cluster, or give it a private endpoint";
   }
   const pull = `Give ${who} the role AcrPull on the registry, in the tenant of the registry`;
