@@ -9,6 +9,7 @@ export class Output {
   #waiting: string[] = [];
   #length = 0;
   #dropped = 0;
+  #isJson = false;
   #isClosed = false;
   #writing: Promise<void> | undefined;
 
@@ -20,6 +21,7 @@ export class Output {
   /** Takes a text with whole lines, or one that may be lost. */
   write(text: string): void {
     if (this.#isClosed) return;
+    this.#isJson = text.startsWith("{");
     if (this.#length > MAX_WAITING) {
       this.#dropped++;
       return;
@@ -37,12 +39,21 @@ export class Output {
     clearTimeout(timer);
   }
 
+  /** A line like those before it. */
+  #noteDropped(): string {
+    const time = new Date().toISOString();
+    const message = `${this.#dropped} lines were dropped: nobody read the log`;
+    return this.#isJson
+      ? `${JSON.stringify({ time, level: "warn", message })}\n`
+      : `${time} WARN  ${message}\n`;
+  }
+
   async #run(): Promise<void> {
     const encoder = new TextEncoder();
     try {
       while (this.#waiting.length > 0 || this.#dropped > 0) {
         if (this.#waiting.length === 0) {
-          this.#waiting.push(`${this.#dropped} lines were dropped: nobody read the log\n`);
+          this.#waiting.push(this.#noteDropped());
           this.#dropped = 0;
         }
         const bytes = encoder.encode(this.#waiting.join(""));
