@@ -406,12 +406,12 @@ const TAMED: Case[] = [
   {
     name: "an error of the registry with escapes and a forged line in it",
     promise: "hostile",
-    exits: [5],
+    exits: [3],
     left: "nothing",
     run: async (world) => {
       const errors = [{ code: "DENIED", message: FORGED }];
       const proxy = world.use(
-        new FaultProxy(world.host, () => ({ respond: Response.json({ errors }, { status: 400 }) })),
+        new FaultProxy(world.host, () => ({ respond: Response.json({ errors }, { status: 403 }) })),
       );
       await world.start({
         pairs: [[world.via(await world.push(), proxy.host), world.destination]],

@@ -140,7 +140,7 @@ async function changed(
 }
 
 const flipped = (body: Uint8Array<ArrayBuffer>) =>
-  body.map((byte, index) => index === 600 ? byte ^ 1 : byte);
+  body.map((byte, index) => index === 5 ? byte ^ 1 : byte);
 
 const ON_THE_WAY: Case[] = [
   {

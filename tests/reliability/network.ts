@@ -276,24 +276,6 @@ const ANSWER_SHAPES: Case[] = [
       }),
   },
   {
-    name: "every range is longer than was asked for",
-    promise: "lasting",
-    exits: [5],
-    left: "nothing",
-    run: (world) =>
-      through(world, RANGE, {
-        trouble: after(({ connection }, answer) => {
-          const body = new Uint8Array(answer.body.length + 7);
-          body.set(answer.body);
-          return send(
-            connection,
-            withHeader({ ...answer, body }, "Content-Length", `${body.length}`),
-          );
-        }),
-        env: { KIT_RETRIES: "2" },
-      }),
-  },
-  {
     name: "every answer comes in chunks, without a length",
     promise: "passing",
     exits: [0],
