@@ -1,8 +1,8 @@
 import { ANSWERS } from "./answers.ts";
 import type { Case } from "./cases.ts";
 import { CONCURRENCY } from "./concurrency.ts";
-import { CRASHES } from "./crash.ts";
-import { ENVIRONMENTS } from "./environment.ts";
+import { CRASHES } from "./crashes.ts";
+import { ENVIRONMENTS } from "./environments.ts";
 import { HOSTILE } from "./hostile.ts";
 import { INTEGRITY } from "./integrity.ts";
 import { NETWORK } from "./network.ts";

@@ -1,4 +1,4 @@
 import { reliability } from "./cases.ts";
-import { CRASHES } from "./crash.ts";
+import { CRASHES } from "./crashes.ts";
 
 reliability("crashes", CRASHES);

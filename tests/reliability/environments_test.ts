@@ -1,4 +1,4 @@
 import { reliability } from "./cases.ts";
-import { ENVIRONMENTS } from "./environment.ts";
+import { ENVIRONMENTS } from "./environments.ts";
 
 reliability("environments", ENVIRONMENTS);
