@@ -65,6 +65,12 @@ export class Failure extends Error {
     this.retryAfter = options.retryAfter;
     this.transient = options.transient ?? OUTCOMES[outcome].retryable;
   }
+
+  /** The same failure, where more is known about another attempt than its outcome says. */
+  withTransient(transient: boolean): Failure {
+    const { outcome, message, hint, host, cause } = this;
+    return new Failure(outcome, message, { hint, host, cause, transient });
+  }
 }
 
 /** What a thrown value means for the run: one that nobody foresaw is a `bug`, and its cause. */

@@ -1,5 +1,6 @@
 import type { AuthContext } from "./auth/mod.ts";
-import type { Config, Pair } from "./config.ts";
+import type { Pair } from "./arguments.ts";
+import type { Config } from "./config.ts";
 import { Destination, destinationFailure } from "./destination.ts";
 import { Failure } from "./errors.ts";
 import { Kit } from "./kit.ts";
@@ -7,11 +8,11 @@ import type { Log } from "./log.ts";
 import type { Entry } from "./marker.ts";
 import { type ModelKit, namedPaths, selectLayers, sizeOf } from "./modelkit.ts";
 import { PrivateFolder } from "./private_folder.ts";
-import { formatBytes } from "./progress.ts";
 import { publish, refuseForeign } from "./publish.ts";
 import { formatReference } from "./reference.ts";
 import type { Registries } from "./registry/registries.ts";
 import type { Signatures } from "./signature/mod.ts";
+import { refuseFullDisk } from "./space.ts";
 import { DirectTransfer } from "./transfer/direct.ts";
 import type { Accept, Transfer, TransferCost } from "./transfer/mod.ts";
 import { VerifiedTransfer } from "./transfer/verified.ts";
@@ -131,7 +132,7 @@ async function fill(job: Job, context: Context): Promise<Result> {
   const place = { uri, neighbours: await urisIn(destination.root, pairs), rule: flags };
   await refuseForeign(destination, namedPaths(modelkit, flags.filters), place);
   const needed = sizeOf(layers);
-  await refuseFullDisk(destination.root, needed, context);
+  await refuseFullDisk(destination.root, needed, context.freeBytes);
 
   const tree = `${await destination.staging()}/tree`;
   const words = { uri, digest, bytes: needed };
@@ -195,8 +196,8 @@ function chooseTransfer(
     return direct;
   }
   const stats = { bytes: 0, retries: 0, connections: 0, networkMs: 0, hashMs: 0, kitMs: 0 };
-  const fallback = direct;
-  return new VerifiedTransfer({ kit, config, auth, registries, stats, fallback, accept, signal });
+  const common = { kit, config, auth, registries, accept, signal };
+  return new VerifiedTransfer({ ...common, stats, fallback: direct });
 }
 
 /** Whether the registry, and not what it said, is the reason. */
@@ -211,18 +212,6 @@ async function trustFlags(home: string, { config, certificates }: Context): Prom
   const path = `${home}/ca.pem`;
   await Deno.writeTextFile(path, certificates.join("\n") + "\n", { mode: 0o600 });
   return [`--tls-cert=${path}`];
-}
-
-/** Before the first byte, since a full disk in the middle harms whatever else is on the volume. */
-async function refuseFullDisk(root: string, needed: number, { freeBytes }: Context): Promise<void> {
-  const free = await freeBytes(root);
-  if (needed <= free) return;
-  const missing = needed - free;
-  throw new Failure(
-    "destination",
-    `Cannot unpack to "${root}": ${needed} bytes are needed and ${free} are free, ${missing} are missing`,
-    { hint: `Give the volume at least ${formatBytes(missing)} more` },
-  );
 }
 
 function complete(entry: Entry, { uri, destination }: Pair, log: Log): Result {

@@ -1,17 +1,13 @@
+import { announce, lastCost, summary, writeMessage } from "./announce.ts";
 import { type Config, readConfig } from "./config.ts";
 import { asFailure, Failure, messageOf, OUTCOMES } from "./errors.ts";
 import { helpText } from "./help.ts";
-import { createFetch, type DisposableFetch, type FetchOptions, hasProxy } from "./http.ts";
 import { initialize, type Result } from "./initialize.ts";
 import { Log, type LogFormat, type LogLevel } from "./log.ts";
-import { formatBytes } from "./progress.ts";
-import { RangeFetch } from "./registry/range_fetch.ts";
-import { Registries } from "./registry/registries.ts";
+import { Network } from "./network.ts";
 import { Signatures } from "./signature/mod.ts";
 import { readRequirement } from "./signature/requirement.ts";
-import { type Report, sentenceOf, terminationMessage, writeTermination } from "./termination.ts";
-import type { TransferCost } from "./transfer/mod.ts";
-import { readIdentity, readTrust } from "./trust.ts";
+import { type Report, sentenceOf } from "./termination.ts";
 
 /** What the program may use of the world around it; main.ts makes the real one. */
 export interface World {
@@ -35,6 +31,7 @@ export interface World {
 export async function run(world: World): Promise<number> {
   const started = performance.now();
   const report: Report = { seconds: 0 };
+  const terminationLog = world.environment.KIT_TERMINATION_LOG || undefined;
   let log = createLog(world, earlyOptions(world));
   // Cleaning up may take longer than main.ts waits for it: what is known is said at once, and the last word later.
   let said: Promise<void> | undefined;
@@ -42,7 +39,7 @@ export async function run(world: World): Promise<number> {
     const failure = asFailure(world.signal.reason);
     const soFar = { ...report, failure, seconds: secondsSince(started) };
     log.warn(sentenceOf(soFar));
-    said = writeMessage(soFar, world, log);
+    said = writeMessage(soFar, terminationLog, log);
   };
   world.signal.addEventListener("abort", sayAtOnce, { once: true });
   try {
@@ -64,7 +61,7 @@ export async function run(world: World): Promise<number> {
   report.seconds = secondsSince(started);
   world.signal.removeEventListener("abort", sayAtOnce);
   await said;
-  await announce(report, world, log);
+  await announce(report, terminationLog, log);
   return OUTCOMES[report.failure?.outcome ?? "ok"].code;
 }
 
@@ -77,8 +74,6 @@ interface Progress {
 
 /** Fills one destination after the other, and notes in the report how far it came. */
 async function fill(config: Config, { world, log, report, started }: Progress): Promise<void> {
-  const certificates = await readTrust(config);
-  const requirement = config.signature && await readRequirement(config.signature);
   const limit = new AbortController();
   const timer = config.timeout === undefined ? undefined : setTimeout(() => {
     limit.abort(
@@ -93,37 +88,9 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
   }, config.timeout);
   const signal = AbortSignal.any([world.signal, limit.signal]);
 
-  const identity = await readIdentity(config);
-  // Most runs ask no cloud, and a client with certificates takes a few milliseconds.
-  const cloud = lazyFetch({ caCertificates: certificates });
-  const registry = lazyFetch({
-    caCertificates: certificates,
-    identity,
-    proxy: config.flags.proxy,
-    http1Only: true,
-  });
-  const auth = {
-    config,
-    log,
-    fetch: cloud.fetch,
-    readTextFile: (path: string) => Deno.readTextFile(path),
-    signal,
-  };
-  const ranges = new RangeFetch({
-    fetch: registry.fetch,
-    caCertificates: certificates,
-    identity,
-  });
-  const registries = new Registries({
-    plainHttp: config.flags.plainHttp,
-    fetch: hasProxy(config) ? registry.fetch : ranges.fetch,
-    auth,
-    mirrors: config.mirrors,
-    attempts: config.attempts,
-    stallTimeout: config.stallTimeout,
-    log,
-    signal,
-  });
+  using network = await Network.open({ config, log, signal });
+  const requirement = config.signature && await readRequirement(config.signature);
+  const { auth, registries, certificates } = network;
   const context = {
     config,
     log,
@@ -151,72 +118,6 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     report.sentence = summary(config, results, secondsSince(started));
   } finally {
     clearTimeout(timer);
-    cloud.close();
-    ranges[Symbol.dispose]();
-    registry.close();
-  }
-}
-
-/** A client that is made when it is first used. */
-function lazyFetch(options: FetchOptions) {
-  let client: DisposableFetch | undefined;
-  return {
-    fetch: (input: string | URL | Request, init?: RequestInit) => {
-      client ??= createFetch(options);
-      return client(input, init);
-    },
-    close: () => client?.[Symbol.dispose](),
-  };
-}
-
-function summary({ pairs }: Config, results: Result[], seconds: number): string {
-  const bytes = results.reduce((sum, result) => sum + result.bytes, 0);
-  const what = pairs.length === 1
-    ? `${pairs[0].uri} (${results[0].digest}) is complete in ${pairs[0].destination}`
-    : `${pairs.length} destinations are complete: ${
-      pairs.map(({ destination }) => destination).join(", ")
-    }`;
-  if (bytes === 0) return `${what}: nothing was missing`;
-  const speed = `${formatBytes(bytes)} in ${seconds.toFixed(1)} s, ${
-    formatBytes(bytes / seconds)
-  }/s`;
-  const limit = lastCost(results)?.limit;
-  return `${what}: ${speed}${limit === undefined ? "" : `, limited by ${limit}`}`;
-}
-
-function lastCost(results: Result[]): TransferCost | undefined {
-  return results.findLast(({ cost }) => cost !== undefined)?.cost;
-}
-
-/** Says how it ended, to Kubernetes and as the last line of the log. */
-async function announce(report: Report, world: World, log: Log): Promise<void> {
-  const { failure, uri, digest, bytes } = report;
-  await writeMessage(report, world, log);
-  const outcome = failure?.outcome ?? "ok";
-  const { code, retryable } = OUTCOMES[outcome];
-  const fields = {
-    outcome,
-    code,
-    uri,
-    digest,
-    bytes,
-    seconds: Math.round(report.seconds * 1000) / 1000,
-    ...report.cost,
-  };
-  if (failure === undefined) log.info(sentenceOf(report), fields);
-  else log.error(sentenceOf(report), { ...fields, retryable, host: failure.host });
-}
-
-/** For Kubernetes. */
-async function writeMessage(report: Report, world: World, log: Log): Promise<void> {
-  const path = world.environment.KIT_TERMINATION_LOG || undefined;
-  try {
-    await writeTermination(terminationMessage(report), path);
-  } catch (error) {
-    // Outside of Kubernetes there is none, and that is nothing to talk about.
-    if (path !== undefined) {
-      log.warn(`Cannot write the termination message: ${messageOf(error)}`, { path });
-    }
   }
 }
 

@@ -8,9 +8,14 @@ const LONGER: Record<string, number> = {};
 
 /** Files of lib without a test that mirrors them, and the test that holds them instead. */
 const TESTED_BY: Record<string, string> = {
+  "lib/announce.ts": "tests/e2e/failure_test.ts",
+  "lib/arguments.ts": "tests/config_test.ts",
   "lib/conflicts.ts": "tests/publish_test.ts",
   "lib/run.ts": "tests/e2e/main_job_test.ts",
   "lib/initialize.ts": "tests/e2e/main_job_test.ts",
+  "lib/network.ts": "tests/e2e/network_test.ts",
+  "lib/variable.ts": "tests/environment_test.ts",
+  "lib/space.ts": "tests/e2e/failure_test.ts",
   "lib/auth/aws_container.ts": "tests/auth/ecr_test.ts",
   "lib/auth/aws_error.ts": "tests/auth/ecr_failure_test.ts",
   "lib/auth/aws_fetch.ts": "tests/auth/ecr_failure_test.ts",
@@ -28,9 +33,11 @@ const TESTED_BY: Record<string, string> = {
   "lib/auth/google_file.ts": "tests/auth/google_failure_test.ts",
   "lib/auth/google_metadata.ts": "tests/auth/google_identity_test.ts",
   "lib/auth/source.ts": "tests/auth/mod_test.ts",
+  "lib/auth/variables.ts": "tests/environment_test.ts",
   "lib/registry/chunks.ts": "tests/registry/blob_test.ts",
   "lib/transfer/delivery.ts": "tests/transfer/downloads_test.ts",
   "lib/signature/candidate.ts": "tests/signature/mod_test.ts",
+  "lib/signature/variables.ts": "tests/environment_test.ts",
   "lib/transfer/mod.ts": "tests/transfer/direct_test.ts",
   "lib/transfer/verified.ts": "tests/e2e/verified_test.ts",
 };

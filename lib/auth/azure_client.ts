@@ -64,13 +64,9 @@ export async function requestToken(
     return accessToken && await exchange(accessToken, request, requests);
   } catch (error) {
     const failure = error instanceof Failure ? error : total.isOver && requests.lastFailure;
-    throw failure ? asFinal(failure) : error;
+    // What may pass was tried again here already: no caller begins anew, or it would take minutes.
+    throw failure ? failure.withTransient(false) : error;
   }
-}
-
-/** What may pass was tried again here already: no caller begins anew, or it would take minutes. */
-function asFinal({ outcome, message, hint, host, cause }: Failure): Failure {
-  return new Failure(outcome, message, { hint, host, cause, transient: false });
 }
 
 type AppIdentity = Exclude<AzureIdentity, { kind: "managed" }>;

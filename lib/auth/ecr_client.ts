@@ -5,12 +5,13 @@ import {
 } from "@aws-sdk/client-ecr";
 import { fromWebToken } from "@aws-sdk/credential-provider-web-identity";
 import { FetchHttpHandler } from "@smithy/fetch-http-handler";
+import { orAborted } from "../abort.ts";
 import { Failure, messageOf } from "../errors.ts";
 import { timeLimit } from "../http.ts";
 import { Secret } from "../secret.ts";
 import { containerKeys } from "./aws_container.ts";
 import { awsFailure, type AwsService } from "./aws_error.ts";
-import { identityFetch, untilAborted } from "./aws_fetch.ts";
+import { identityFetch } from "./aws_fetch.ts";
 import type { AwsIdentity } from "./aws_identity.ts";
 import { instanceKeys } from "./aws_instance.ts";
 import type { AwsKeys } from "./aws_keys.ts";
@@ -60,7 +61,8 @@ export async function requestToken(
   const fetch = identityFetch(context.fetch, total.signal, limits.request);
   const during = async <T>(service: AwsService, work: Promise<T>): Promise<T> => {
     try {
-      return await untilAborted(work, total.signal);
+      // The SDK's waits between attempts do not know a signal.
+      return await orAborted(work, total.signal);
     } catch (error) {
       context.signal.throwIfAborted();
       throw awsFailure(error, { ...request, service });

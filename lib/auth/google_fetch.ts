@@ -63,7 +63,8 @@ export async function withGoogleFetch<T>(
   } catch (error) {
     context.signal.throwIfAborted();
     const failure = total.isOver ? last : failureIn(error);
-    if (failure !== undefined) throw asFinal(failure);
+    // All attempts are used up: the registry client is not to begin them again.
+    if (failure !== undefined) throw failure.withTransient(false);
     const { host, identity } = of;
     // The library's own words for what it cannot read; without a file it has no part in this.
     throw identity.kind === "file" ? unusableFailure(messageOf(error), { host, identity }) : error;
@@ -125,9 +126,4 @@ function failureIn(error: unknown): Failure | undefined {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
     if (inner instanceof Failure) return inner;
   }
-}
-
-/** Here all attempts are used up: the registry client is not to begin them again. */
-function asFinal({ outcome, message, hint, host, cause }: Failure): Failure {
-  return new Failure(outcome, message, { hint, host, cause, transient: false });
 }

@@ -72,9 +72,7 @@ export async function credentialsFor(
 
 /** A source has its own attempts and time limit: those of the request that waits for it must not multiply them. */
 function final(error: unknown): unknown {
-  if (!(error instanceof Failure) || !error.transient) return error;
-  const { outcome, message, hint, host, cause } = error;
-  return new Failure(outcome, message, { hint, host, cause, transient: false });
+  return error instanceof Failure && error.transient ? error.withTransient(false) : error;
 }
 
 async function find(

@@ -84,7 +84,9 @@ export class RegistryClient {
       }
       const failure = await statusFailure(response, request.purpose, this.host);
       // A presigned URL may expire between the redirect and its use: the next one is fresh.
-      if (answer.location !== undefined && failure.outcome === "auth") throw asTransient(failure);
+      if (answer.location !== undefined && failure.outcome === "auth") {
+        throw failure.withTransient(true);
+      }
       throw failure;
     }
   }
@@ -161,8 +163,4 @@ export class RegistryClient {
       throw networkFailure(error, purpose, this.host);
     }
   }
-}
-
-function asTransient({ outcome, message, hint, host }: Failure): Failure {
-  return new Failure(outcome, message, { hint, host, transient: true });
 }

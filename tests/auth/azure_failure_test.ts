@@ -575,33 +575,28 @@ Deno.test("when the time is over between two attempts, what Azure said last is t
   }
 });
 
-Deno.test("the end of the run ends a sign-in at once, with the run's own reason", async () => {
-  const run = new AbortController();
-  const reason = new Error("SIGTERM");
-  const context = testContext({
-    environment: WORKLOAD,
-    files: FILES,
-    signal: run.signal,
-    fetch: (_, init) => {
-      queueMicrotask(() => run.abort(reason));
-      return silence(init);
-    },
+const interrupted: [
+  what: string,
+  world: { environment?: typeof WORKLOAD; files?: typeof FILES },
+][] = [
+  ["a sign-in", { environment: WORKLOAD, files: FILES }],
+  ["a look for a metadata service", {}],
+];
+for (const [what, world] of interrupted) {
+  Deno.test(`the end of the run ends ${what} at once, with the run's own reason`, async () => {
+    const run = new AbortController();
+    const reason = new Error("SIGTERM");
+    const context = testContext({
+      ...world,
+      signal: run.signal,
+      fetch: (_, init) => {
+        queueMicrotask(() => run.abort(reason));
+        return silence(init);
+      },
+    });
+    await assert.rejects(credentialsFor(SCOPE, context), reason);
   });
-  await assert.rejects(credentialsFor(SCOPE, context), reason);
-});
-
-Deno.test("the end of the run ends a look for a metadata service too", async () => {
-  const run = new AbortController();
-  const reason = new Error("SIGTERM");
-  const context = testContext({
-    signal: run.signal,
-    fetch: (_, init) => {
-      queueMicrotask(() => run.abort(reason));
-      return silence(init);
-    },
-  });
-  await assert.rejects(credentialsFor(SCOPE, context), reason);
-});
+}
 
 Deno.test("the end of the run ends a wait between two attempts", async () => {
   const run = new AbortController();

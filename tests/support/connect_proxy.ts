@@ -1,3 +1,5 @@
+import { OpenConnections } from "./open_connections.ts";
+
 /**
  * A proxy for HTTPS that leads chosen names to ports of this machine, so that the program can use the real names of a
  * cloud. There is no way to any other name.
@@ -6,7 +8,7 @@ export class ConnectProxy implements AsyncDisposable {
   /** The names that were asked for, in order, with those that have no way. */
   readonly names: string[] = [];
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #connections = new Set<Deno.TcpConn>();
+  readonly #open = new OpenConnections<Deno.TcpConn>();
   readonly #done: Promise<void>;
 
   /** @param targets where each name leads to, as `127.0.0.1:PORT` */
@@ -21,7 +23,7 @@ export class ConnectProxy implements AsyncDisposable {
   async #accept(targets: Record<string, string>): Promise<void> {
     const tunnels: Promise<void>[] = [];
     for await (const connection of this.#listener) {
-      this.#connections.add(connection);
+      this.#open.add(connection);
       // An end that goes away is how a tunnel ends.
       tunnels.push(this.#tunnel(connection, targets).catch(() => {}));
     }
@@ -33,32 +35,23 @@ export class ConnectProxy implements AsyncDisposable {
     this.names.push(name);
     if (!Object.hasOwn(targets, name)) {
       await client.write(new TextEncoder().encode("HTTP/1.1 403 Forbidden\r\n\r\n"));
-      return this.#close(client);
+      return this.#open.close(client);
     }
     const [hostname, port] = targets[name].split(":");
     const target = await Deno.connect({ hostname, port: Number(port) });
-    this.#connections.add(target);
+    this.#open.add(target);
     await client.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\n"));
     await Promise.allSettled([
       client.readable.pipeTo(target.writable),
       target.readable.pipeTo(client.writable),
     ]);
-    this.#close(client);
-    this.#close(target);
-  }
-
-  #close(connection: Deno.TcpConn): void {
-    if (!this.#connections.delete(connection)) return;
-    try {
-      connection.close();
-    } catch {
-      // Its streams have closed it.
-    }
+    this.#open.close(client);
+    this.#open.close(target);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const connection of this.#connections) this.#close(connection);
+    this.#open.closeAll();
     await this.#done;
   }
 }

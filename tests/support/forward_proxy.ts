@@ -1,4 +1,5 @@
 import { readHead, writeAll } from "./connection.ts";
+import { OpenConnections } from "./open_connections.ts";
 
 /** What a client asked the proxy for. */
 export interface ProxyVisit {
@@ -20,7 +21,7 @@ export class ForwardProxy implements AsyncDisposable {
   readonly host: string;
   readonly #options: ForwardProxyOptions;
   readonly #listener: Deno.TcpListener;
-  readonly #open = new Set<Deno.TcpConn>();
+  readonly #open = new OpenConnections<Deno.TcpConn>();
   readonly #serving: Promise<void>;
 
   constructor(options: ForwardProxyOptions) {
@@ -35,7 +36,7 @@ export class ForwardProxy implements AsyncDisposable {
     try {
       for await (const client of this.#listener) {
         this.#open.add(client);
-        all.push(this.#handle(client).catch(() => {}).finally(() => this.#close(client)));
+        all.push(this.#handle(client).catch(() => {}).finally(() => this.#open.close(client)));
       }
     } catch {
       // The listener was closed.
@@ -73,22 +74,13 @@ export class ForwardProxy implements AsyncDisposable {
       await writeAll(server, rest);
       await Promise.race([copy(client, server), copy(server, client)]);
     } finally {
-      this.#close(server);
-    }
-  }
-
-  #close(connection: Deno.TcpConn): void {
-    if (!this.#open.delete(connection)) return;
-    try {
-      connection.close();
-    } catch {
-      // It is closed already.
+      this.#open.close(server);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const connection of this.#open) this.#close(connection);
+    this.#open.closeAll();
     await this.#serving;
   }
 }

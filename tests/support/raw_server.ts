@@ -1,3 +1,5 @@
+import { OpenConnections } from "./open_connections.ts";
+
 /** What a raw server does with a request: bytes to send, one packet each, and whether it hangs up then. */
 export interface RawAnswer {
   packets: string[];
@@ -17,7 +19,7 @@ export class RawServer implements AsyncDisposable {
   readonly port: number;
   readonly #listener: Deno.Listener;
   readonly #serving: Promise<void>;
-  readonly #open = new Set<Deno.Conn>();
+  readonly #open = new OpenConnections();
   #onClosed: () => void = () => {};
 
   /** @param answer is told how many requests came before this one */
@@ -52,7 +54,7 @@ export class RawServer implements AsyncDisposable {
         this.#open.add(connection);
         all.push(
           this.#talk(connection, answer).catch(() => {}).finally(() => {
-            this.#hangUp(connection);
+            this.#open.close(connection);
             this.#onClosed();
           }),
         );
@@ -87,18 +89,9 @@ export class RawServer implements AsyncDisposable {
     }
   }
 
-  #hangUp(connection: Deno.Conn): void {
-    if (!this.#open.delete(connection)) return;
-    try {
-      connection.close();
-    } catch {
-      // It is closed already.
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const connection of this.#open) this.#hangUp(connection);
+    this.#open.closeAll();
     await this.#serving;
   }
 }

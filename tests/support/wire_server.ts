@@ -1,5 +1,6 @@
 import type { TestCertificate } from "./certificate.ts";
 import { writeAll } from "./connection.ts";
+import { OpenConnections } from "./open_connections.ts";
 
 /** A request as it came, but for the last byte of its head. */
 export interface WireRequest {
@@ -24,7 +25,7 @@ export class WireServer implements AsyncDisposable {
   readonly host: string;
   readonly #answer: (exchange: Exchange) => Promise<void>;
   readonly #listener: Deno.Listener;
-  readonly #open = new Set<Deno.Conn>();
+  readonly #open = new OpenConnections();
   readonly #counts = new Map<string, number>();
   readonly #serving: Promise<void>;
 
@@ -56,7 +57,9 @@ export class WireServer implements AsyncDisposable {
       }
       this.#open.add(connection);
       // A client that hangs up is nothing to talk about.
-      all.push(this.#handle(connection).catch(() => {}).finally(() => this.#close(connection)));
+      all.push(
+        this.#handle(connection).catch(() => {}).finally(() => this.#open.close(connection)),
+      );
     }
     await Promise.all(all);
   }
@@ -78,18 +81,9 @@ export class WireServer implements AsyncDisposable {
     });
   }
 
-  #close(connection: Deno.Conn): void {
-    if (!this.#open.delete(connection)) return;
-    try {
-      connection.close();
-    } catch {
-      // It is closed already.
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const connection of this.#open) this.#close(connection);
+    this.#open.closeAll();
     await this.#serving;
   }
 }
