@@ -169,6 +169,7 @@ export class Gateway implements AsyncDisposable {
     this.#deliveries.add(settled);
     try {
       await delivery;
+      this.#options.log.debug(`Verified ${blob.digest}`, { bytes: blob.size });
       if (!hasBegun) await respond.head(200, headers, blob.size);
     } catch (error) {
       if (!hasBegun) throw error;

@@ -27,6 +27,7 @@ class GatewayWorld implements AsyncDisposable {
   readonly gateway: Gateway;
   /** What was asked for: host, repository, and tag or digest. */
   readonly asked: string[][] = [];
+  readonly #record = recordLog();
 
   constructor({ manifest = () => Promise.resolve(MANIFEST), blobs = [] }: Answers = {}) {
     const stats = { bytes: 0, retries: 0, connections: 0, networkMs: 0, hashMs: 0, kitMs: 0 };
@@ -37,7 +38,7 @@ class GatewayWorld implements AsyncDisposable {
         ...{ concurrency: new Concurrency(4), buffers: 8, plan: [], stallTimeout: 60_000 },
         ...{ stats, signal },
       }),
-      log: recordLog().log,
+      log: this.#record.log,
       manifest: (...names) => {
         this.asked.push(names);
         return manifest();
@@ -48,6 +49,11 @@ class GatewayWorld implements AsyncDisposable {
         return blob instanceof FakeBlob ? Promise.resolve(blob.remote) : Promise.reject(blob);
       },
     });
+  }
+
+  /** The lines that the gateway has written. */
+  get lines(): string[] {
+    return this.#record.lines;
   }
 
   get port(): number {
@@ -135,6 +141,18 @@ for (
     assert.equal(here.gateway.failure, undefined);
   });
 }
+
+Deno.test("gateway: says which blobs it has verified, and of no other that it had", async () => {
+  const good = new FakeBlob(patterned(5));
+  const damaged = new FakeBlob(patterned(6));
+  damaged.bytes[5] ^= 1;
+  await using here = new GatewayWorld({ blobs: [good, damaged] });
+  await here.ask(BLOB);
+  await here.ask(BLOB).catch(() => {});
+  const verified = here.lines.filter((line) => line.includes("Verified"));
+  assert.equal(verified.length, 1);
+  assert.ok(verified[0].includes(`Verified ${sha256(patterned(5))} bytes=5`), verified[0]);
+});
 
 for (const [method, body] of [["GET", "{}"], ["HEAD", ""]]) {
   Deno.test(`gateway: ${method} of a manifest`, async () => {

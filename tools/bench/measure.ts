@@ -8,35 +8,51 @@ export interface Measured {
   peakBytes: number;
   /** Most bytes in files below the run's folder. */
   diskBytes: number;
+  /** From the start until a whole layer had been compared with its digest. */
+  verifiedSeconds: number;
 }
+
+/** Nothing is known yet of a run. */
+const UNKNOWN: Measured = {
+  seconds: NaN,
+  cpuSeconds: NaN,
+  peakBytes: NaN,
+  diskBytes: NaN,
+  verifiedSeconds: NaN,
+};
 
 export interface Command {
   command: string;
   args: string[];
 }
 
-const MEMORY_EVERY_MS = 5;
+const LOOK_EVERY_MS = 5;
 const DISK_EVERY_MS = 100;
 /** The kernel's unit of CPU time in /proc, on every Linux that Deno runs on. */
 const TICKS_A_SECOND = 100;
+
+/** Says whether by now a whole layer has been compared with its digest: by what is on disk, or by standard error. */
+export type IsVerified = (folder: string, stderr: string) => boolean;
 
 export interface MeasureOptions {
   env: Record<string, string>;
   /** Where the commands write. */
   folder: string;
   /**
-   * Whether to look at memory and disk, in place of the time: on two busy processors looking costs up to a quarter of
-   * the time, and most where there are most processes to look at.
+   * What to look at in place of the time: on two busy processors looking at memory costs up to a quarter of the time, and
+   * most where there are most processes to look at.
    */
-  watch?: boolean;
+  watch?: "memory and disk" | IsVerified;
 }
 
 /** Runs commands one after the other, each must succeed. Linux only. */
 export async function measure(
   commands: Command[],
-  { env, folder, watch = false }: MeasureOptions,
+  { env, folder, watch }: MeasureOptions,
 ): Promise<Measured> {
-  let [peakBytes, diskBytes] = [0, 0];
+  const seen = { ...UNKNOWN };
+  const isWatched = watch === "memory and disk";
+  if (isWatched) seen.peakBytes = seen.diskBytes = 0;
   const cpuBefore = childrenCpuSeconds();
   const started = performance.now();
   for (const { command, args } of commands) {
@@ -48,24 +64,32 @@ export async function measure(
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const memory = watch && setInterval(
-      () => peakBytes = Math.max(peakBytes, residentBytes(child.pid)),
-      MEMORY_EVERY_MS,
-    );
-    const disk = watch && setInterval(
-      async () => diskBytes = Math.max(diskBytes, await folderBytes(folder)),
-      DISK_EVERY_MS,
-    );
-    const { success, stderr } = await child.output();
-    if (memory) clearInterval(memory);
-    if (disk) clearInterval(disk);
-    if (!success) throw new Error(`Cannot measure ${command}: ${new TextDecoder().decode(stderr)}`);
+    const timers = [];
+    let said = "";
+    if (isWatched) {
+      timers.push(
+        setInterval(() => {
+          seen.peakBytes = Math.max(seen.peakBytes, residentBytes(child.pid));
+        }, LOOK_EVERY_MS),
+        setInterval(async () => {
+          seen.diskBytes = Math.max(seen.diskBytes, await folderBytes(folder));
+        }, DISK_EVERY_MS),
+      );
+    } else if (watch !== undefined) {
+      timers.push(setInterval(() => {
+        if (!isNaN(seen.verifiedSeconds) || !watch(folder, said)) return;
+        seen.verifiedSeconds = (performance.now() - started) / 1000;
+      }, LOOK_EVERY_MS));
+    }
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) said += text;
+    const { success } = await child.status;
+    for (const timer of timers) clearInterval(timer);
+    if (!success) throw new Error(`Cannot measure ${command}: ${said}`);
   }
+  if (isWatched) seen.diskBytes = Math.max(seen.diskBytes, await folderBytes(folder));
+  if (watch !== undefined) return seen;
   const seconds = (performance.now() - started) / 1000;
-  const cpuSeconds = childrenCpuSeconds() - cpuBefore;
-  if (!watch) return { seconds, cpuSeconds, peakBytes: NaN, diskBytes: NaN };
-  diskBytes = Math.max(diskBytes, await folderBytes(folder));
-  return { seconds: NaN, cpuSeconds: NaN, peakBytes, diskBytes };
+  return { ...seen, seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore };
 }
 
 /** Of the values that were measured: NaN counts for nothing. */

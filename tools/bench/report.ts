@@ -10,8 +10,8 @@ export interface Row {
 /** A Markdown table of medians; times are also given as a multiple of the first way of each situation. */
 export function markdown(rows: Row[]): string {
   const lines = [
-    "| situation | way | time | of the first | CPU | peak memory | peak disk |",
-    "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    "| situation | way | time | of the first | first layer verified | CPU | peak memory | peak disk |",
+    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
   ];
   for (const { situation, way, runs } of rows) {
     const first = rows.find((row) => row.situation === situation)!;
@@ -21,6 +21,7 @@ export function markdown(rows: Row[]): string {
       `| ${situation} | ${way} | ${formatTime(of(({ seconds }) => seconds))} | ${
         ratio.toFixed(2)
       } × ` +
+        `| ${formatTime(of(({ verifiedSeconds }) => verifiedSeconds))} ` +
         `| ${of(({ cpuSeconds }) => cpuSeconds).toFixed(2)} s ` +
         `| ${formatSize(of(({ peakBytes }) => peakBytes) / 2 ** 20, "MiB")} ` +
         `| ${formatSize(of(({ diskBytes }) => diskBytes) / 1e6, "MB")} |`,
@@ -34,10 +35,11 @@ function formatSize(value: number, unit: string): string {
 }
 
 function formatTime(seconds: number): string {
+  if (isNaN(seconds)) return "";
   return seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms` : `${seconds.toFixed(2)} s`;
 }
 
-const COLORS = ["#8c8c8c", "#c9a227", "#2f6fab", "#7fb3d5"];
+const COLORS = ["#8c8c8c", "#c9a227", "#e3cf8b", "#2f6fab", "#7fb3d5"];
 const BAR = { height: 16, gap: 4, group: 26, left: 250, width: 420 };
 
 /** A bar for each row, as SVG: the time in seconds, on one scale a situation. */
