@@ -114,6 +114,8 @@ export class Downloads {
     const job = known ?? createJob(blob);
     if (known === undefined) this.#jobs.push(job);
     job.isOpen = true;
+    // What waited for a buffer ahead of its time may have one now, and nobody else need give one back.
+    this.#serveWaiters();
     this.#pump();
     return job;
   }

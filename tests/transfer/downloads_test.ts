@@ -150,6 +150,29 @@ for (const buffers of [1, 2, 3, 4, 16]) {
   });
 }
 
+Deno.test("downloads: what waits for a buffer ahead of its time gets one when it is opened", async () => {
+  const plan = [1, 2].map((seed) => new FakeBlob(patterned(CHUNK_BYTES, seed)));
+  const answered = Promise.withResolvers<void>();
+  for (const blob of plan) {
+    const read = blob.read.bind(blob);
+    // As over a network: all requests are under way before the first one needs a buffer.
+    blob.read = async (...range) => {
+      await answered.promise;
+      await read(...range);
+    };
+  }
+  const { downloads } = create({ buffers: 3, plan });
+  answered.resolve();
+  await settle();
+  const { sink, digest } = collector();
+  let isDone = false;
+  const delivery = downloads.deliver(plan[1].remote, sink).then(() => isDone = true);
+  await settle();
+  assert.ok(isDone, "it waits for ever");
+  await delivery;
+  assert.equal(digest(), plan[1].digest);
+});
+
 Deno.test("downloads: a kit that reads nothing for long holds no more than the buffers", async () => {
   const blob = new FakeBlob(patterned(20 * CHUNK_BYTES));
   const { downloads, stats } = create({ buffers: 6, plan: [blob] });
