@@ -127,7 +127,10 @@ export function readConfig(args: string[], variables: Record<string, string>): R
       oneOf("KIT_LOG_LEVEL", environment.KIT_LOG_LEVEL, LOG_LEVELS, "info"),
     ),
     environment,
-    warnings: [...warningsFor(environment), ...signatureWarnings(variables)],
+    warnings: [
+      ...warningsFor(environment),
+      ...signatureWarnings(variables, flags?.includeRemote),
+    ],
   };
   if (mistakes.length > 0 && action === "run") throw usage(mistakes);
   return Object.freeze(config);

@@ -80,6 +80,11 @@ Deno.test("config: signatures that are required are read, and an empty name is t
   const { signature: none, warnings } = readConfig(PAIR, { KIT_COSIGN_KEY: "" });
   assert.equal(none, undefined);
   assert.deepEqual(warnings, ["KIT_COSIGN_KEY is empty: signatures are not checked"]);
+  const { warnings: [uncovered] } = readConfig(PAIR, {
+    KIT_COSIGN_KEY: "/cosign.pub",
+    KIT_UNPACK_FLAGS: "--include-remote",
+  });
+  assert.match(uncovered, /^Signatures do not cover datasets in S3/);
 });
 
 Deno.test("config: several pairs are read in their order", () => {

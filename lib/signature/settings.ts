@@ -67,11 +67,25 @@ export function parseSignatureSettings(
   return { key, signer, trustedRoot };
 }
 
-/** An empty value is the same as none, and here the one that was meant may have got lost on the way. */
-export function signatureWarnings(variables: Readonly<Record<string, string>>): string[] {
+/**
+ * What is not checked although it may look so.
+ *
+ * @param includeRemote as KIT_UNPACK_FLAGS say. A Kitfile names an object in S3 by its place, and perhaps by its ETag,
+ * which is no digest of its bytes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+ */
+export function signatureWarnings(
+  variables: Readonly<Record<string, string>>,
+  includeRemote: boolean | undefined,
+): string[] {
   const names = namesIn(variables);
-  if (names.length === 0 || names.some((name) => variables[name] !== "")) return [];
-  return [`${names.join(", ")} is empty: signatures are not checked`];
+  if (names.length === 0) return [];
+  // An empty value is the same as none, and here the one that was meant may have got lost on the way.
+  if (names.every((name) => variables[name] === "")) {
+    return [`${names.join(", ")} is empty: signatures are not checked`];
+  }
+  return includeRemote
+    ? ["Signatures do not cover datasets in S3, which --include-remote fetches as they are"]
+    : [];
 }
 
 function namesIn(environment: Readonly<Record<string, string>>): string[] {

@@ -28,11 +28,18 @@ Deno.test("signature settings: what Kubernetes adds for a Service kit-cosign is 
 });
 
 Deno.test("signature settings: only empty ones are a warning", () => {
-  assert.deepEqual(signatureWarnings({ KIT_COSIGN_KEY: "", KIT_USER: "" }), [
+  assert.deepEqual(signatureWarnings({ KIT_COSIGN_KEY: "", KIT_USER: "" }, true), [
     "KIT_COSIGN_KEY is empty: signatures are not checked",
   ]);
-  assert.deepEqual(signatureWarnings({ KIT_COSIGN_KEY: "", ...SIGNER }), []);
-  assert.deepEqual(signatureWarnings({ KIT_USER: "" }), []);
+  assert.deepEqual(signatureWarnings({ KIT_COSIGN_KEY: "", ...SIGNER }, false), []);
+  assert.deepEqual(signatureWarnings({ KIT_USER: "" }, true), []);
+});
+
+Deno.test("signature settings: that S3 is not covered is a warning where it is asked for", () => {
+  assert.deepEqual(signatureWarnings(KEY, true), [
+    "Signatures do not cover datasets in S3, which --include-remote fetches as they are",
+  ]);
+  assert.deepEqual(signatureWarnings(KEY, false), []);
 });
 
 const GOOD: [name: string, environment: Record<string, string>, settings: object][] = [
