@@ -27,14 +27,15 @@ export interface UnpackFlags {
 
 type Kind = "switch" | "value" | "optional" | "count";
 
-interface Flag {
+/** A flag of kit, and what it concerns. */
+export interface Flag {
   kind: Kind;
   short?: string;
   concerns: "network" | "selection" | "conflict" | "output" | "refused";
 }
 
 /** The flags of `kit unpack` and the global ones, as `kit unpack --help` of kit 1.15.0 lists them. */
-const FLAGS: Record<string, Flag> = {
+export const FLAGS: Readonly<Record<string, Flag>> = {
   "dir": { kind: "value", short: "d", concerns: "refused" },
   "config": { kind: "value", concerns: "refused" },
   "help": { kind: "switch", short: "h", concerns: "refused" },
@@ -61,11 +62,12 @@ const FLAGS: Record<string, Flag> = {
 };
 
 const DEPRECATED_FILTERS = ["kitfile", "model", "code", "datasets", "docs"];
-const REFUSAL = {
+/** Why a flag is refused. */
+export const REFUSAL = {
   dir: "the destination is an argument, not a flag",
   config: "the initializer keeps kit's folder private and temporary",
   help: "kit would print its help and unpack nothing",
-} as Record<string, string>;
+} as Readonly<Record<string, string>>;
 
 /** A text that cannot be the flags of `kit unpack`. */
 export class UnpackFlagsError extends Error {

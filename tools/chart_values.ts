@@ -1,4 +1,4 @@
-// The chart's values as the README shows them: names, comments and defaults of deploy/values.yaml.
+// The chart's values as docs/configuration.md shows them: names, comments and defaults of deploy/values.yaml.
 import { ROOT } from "./program.ts";
 
 /** One value that can be set. */

@@ -140,7 +140,7 @@ async function initialise(scene: Scene, { tag, folder, code = 0 }: Run): Promise
     signal: scene.signal,
   }).output();
   const text = new TextDecoder().decode(output.stdout) + new TextDecoder().decode(output.stderr);
-  note(text.trimEnd().replaceAll(/^/gm, "   │ "));
+  if (text !== "") note(text.trimEnd().replaceAll(/^/gm, "   │ "));
   scene.signal.throwIfAborted();
   expect(output.code, code, "the exit code");
 }

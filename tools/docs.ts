@@ -1,14 +1,22 @@
-// Writes the README's tables and docs/reliability.md from the code: `deno run -A tools/docs.ts`; with --check it only
-// compares.
+// Writes the tables of the README and of docs/configuration.md, and docs/reliability.md, from the code:
+// `deno run -A tools/docs.ts`; with --check it only compares.
+import manifest from "../deno.json" with { type: "json" };
 import { ENVIRONMENT } from "../lib/environment.ts";
 import { OUTCOMES } from "../lib/errors.ts";
+import { helpText } from "../lib/help.ts";
+import { FLAGS, REFUSAL } from "../lib/unpack_flags.ts";
 import { type Case, PROMISES } from "../tests/reliability/cases.ts";
 import { AREAS } from "../tests/reliability/mod.ts";
 import { readChartValues } from "./chart_values.ts";
 import { ROOT } from "./program.ts";
 
-const README = `${ROOT}/README.md`;
-const RELIABILITY = `${ROOT}/docs/reliability.md`;
+const RELIABILITY = "docs/reliability.md";
+
+/** The pages with tables of the code, and which. */
+export const PAGES: Record<string, string[]> = {
+  "README.md": ["outcomes"],
+  "docs/configuration.md": ["environment", "usage", "flags", "chart"],
+};
 
 /** What stands between `<!-- NAME:start -->` and `<!-- NAME:end -->`. */
 export const TABLES: Record<string, () => string> = {
@@ -19,6 +27,22 @@ export const TABLES: Record<string, () => string> = {
         variables.map(({ name, about, standard }) => [`\`${name}\``, about, standard ?? ""]),
       )
     ).join("\n\n"),
+  usage: () => {
+    const [, usage] = /^Usage:\n(.*?)\n\n[^\n]+ \(environment\):$/ms.exec(
+      helpText(manifest.version),
+    )!;
+    return `\`\`\`text\n${usage}\n\`\`\``;
+  },
+  flags: () =>
+    table(
+      ["flags", "what becomes of them"],
+      Object.entries(CONCERNS).map(([concern, about]) => [
+        Object.entries(FLAGS).filter(([, flag]) => flag.concerns === concern)
+          .map(([name, { short }]) => (short ? `\`-${short}\`, ` : "") + `\`--${name}\``)
+          .join(", "),
+        about,
+      ]),
+    ),
   chart: () =>
     table(
       ["value", "meaning", "default"],
@@ -40,18 +64,31 @@ export const TABLES: Record<string, () => string> = {
     ),
 };
 
+const CONCERNS: Record<typeof FLAGS[string]["concerns"], string> = {
+  network: "count for every request to a registry, signing in included",
+  selection:
+    "decide which files there are: a folder that was filled with other ones is filled anew",
+  conflict: "what to do about files in the way: replace them, or keep them",
+  output: "are for what kit says, which is in the log",
+  refused: `are exit code 2: ${
+    Object.entries(REFUSAL).map(([name, why]) => `\`--${name}\`, since ${why}`).join("; ")
+  }`,
+};
+
 /**
- * The text with every table as the code has it now.
+ * The text with its tables as the code has them now.
  *
  * @throws {Error} where a marker is missing
  */
-export function withTables(text: string): string {
+export function withTables(text: string, names: string[]): string {
   let result = text;
-  for (const [name, write] of Object.entries(TABLES)) {
+  for (const name of names) {
     const [before, rest] = parts(result, `<!-- ${name}:start -->`);
     const [, after] = parts(rest, `<!-- ${name}:end -->`);
     // The formatter would pad every cell to the widest one.
-    const ignored = `<!-- deno-fmt-ignore-start -->\n\n${write()}\n\n<!-- deno-fmt-ignore-end -->`;
+    const ignored = `<!-- deno-fmt-ignore-start -->\n\n${
+      TABLES[name]()
+    }\n\n<!-- deno-fmt-ignore-end -->`;
     result = `${before}<!-- ${name}:start -->\n${ignored}\n<!-- ${name}:end -->${after}`;
   }
   return result;
@@ -109,7 +146,7 @@ function anchorOf(heading: string): string {
 
 function parts(text: string, marker: string): [string, string] {
   const pieces = text.split(marker);
-  if (pieces.length !== 2) throw new Error(`Cannot find "${marker}" once in README.md`);
+  if (pieces.length !== 2) throw new Error(`Cannot find "${marker}" once in its page`);
   return [pieces[0], pieces[1]];
 }
 
@@ -120,17 +157,20 @@ function table(head: string[], rows: string[][]): string {
 }
 
 if (import.meta.main) {
-  const readme = await Deno.readTextFile(README);
+  const read = (path: string) => Deno.readTextFile(`${ROOT}/${path}`);
   const pages: [path: string, now: string, wanted: string][] = [
-    [README, readme, withTables(readme)],
-    [RELIABILITY, await Deno.readTextFile(RELIABILITY).catch(() => ""), reliabilityPage()],
+    [RELIABILITY, await read(RELIABILITY).catch(() => ""), reliabilityPage()],
   ];
+  for (const [path, names] of Object.entries(PAGES)) {
+    const now = await read(path);
+    pages.push([path, now, withTables(now, names)]);
+  }
   for (const [path, now, wanted] of pages) {
     if (now === wanted) continue;
     if (Deno.args.includes("--check")) {
       console.error(`${path} is not what the code says: deno run -A tools/docs.ts`);
       Deno.exit(1);
     }
-    await Deno.writeTextFile(path, wanted);
+    await Deno.writeTextFile(`${ROOT}/${path}`, wanted);
   }
 }

@@ -1,4 +1,4 @@
-// Each row of the README's table of registries, against a server that asks for what the vendor's asks for.
+// Each row of the table of registries in docs/registries.md, against a server that asks for what the vendor's asks for.
 import assert from "node:assert/strict";
 import { Registries } from "../../lib/registry/registries.ts";
 import { ROOT } from "../../tools/program.ts";
@@ -92,8 +92,8 @@ const VENDORS: Record<string, Vendor> = {
 
 /** Name, host and user name of each other row. */
 async function tableRows(): Promise<{ name: string; host: string; user: string }[]> {
-  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
-  const [table] = /^\| registry \| host \| user name \|.*\n(?:\|.*\n)+/m.exec(readme) ?? [""];
+  const page = await Deno.readTextFile(`${ROOT}/docs/registries.md`);
+  const [table] = /^\| registry \| host \| user name \|.*\n(?:\|.*\n)+/m.exec(page) ?? [""];
   return table.trimEnd().split("\n").slice(2).map((line) => {
     const [, name, host, user] = line.split("|").map((cell) => cell.trim());
     const example = (cell: string) => /`([^`]+)`/.exec(cell)?.[1] ?? "";
@@ -155,7 +155,7 @@ for (const [name, vendor] of Object.entries(VENDORS)) {
       auths: { [vendor.key]: { username: user, password, auth: btoa(`${user}:${password}`) } },
     });
 
-  Deno.test(`${name}: the README's row has a user name of the form that the vendor wants`, () => {
+  Deno.test(`${name}: its row has a user name of the form that the vendor wants`, () => {
     assert.match(user, vendor.user);
   });
 
@@ -182,7 +182,7 @@ for (const [name, vendor] of Object.entries(VENDORS)) {
   });
 }
 
-Deno.test("each row of the README's table of registries is tested", () => {
+Deno.test("each row of the table of registries is tested", () => {
   const tested = Object.keys(VENDORS).map((name) => name.split(",")[0]);
   assert.ok(rows.length > 0);
   for (const { name } of rows) assert.ok(tested.includes(name), name);

@@ -1,0 +1,23 @@
+// The project's pages, and what is in them.
+import { ROOT } from "../../tools/program.ts";
+
+/** Paths of the README, CONTRIBUTING and all pages of docs, in this order. */
+export async function documents(): Promise<string[]> {
+  const names = await Array.fromAsync(Deno.readDir(`${ROOT}/docs`), ({ name }) => name);
+  const pages = names.filter((name) => name.endsWith(".md")).sort();
+  return ["README.md", "CONTRIBUTING.md", ...pages.map((name) => `docs/${name}`)];
+}
+
+/** The contents of all fenced blocks of one language, also of those in lists, without their indent. */
+export function snippets(markdown: string, language: string): string[] {
+  return [...markdown.matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms)]
+    .filter(([, , name]) => name === language)
+    .map(([, indent, , body]) => body.replaceAll(new RegExp(`^${indent}`, "gm"), ""));
+}
+
+/** What GitHub makes of the headings. */
+export function anchors(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+    title.toLowerCase().replaceAll(/[^\p{L}\p{N}\s-]/gu, "").trim().replaceAll(" ", "-")
+  );
+}
