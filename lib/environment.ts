@@ -3,8 +3,9 @@ import { SIGNATURE_VARIABLES } from "./signature/variables.ts";
 import type { Variable, VariableGroup } from "./variable.ts";
 
 /**
- * Every environment variable that this program reads: the only source of parsing, `--help` and the table
- * in docs/configuration.md. A variable with an empty value counts as absent, since an empty `value:` in a manifest arrives so.
+ * Every environment variable that this program reads: the only source of parsing, `--help` and the table in
+ * docs/configuration.md. A variable with an empty value counts as absent, since an empty `value:` in a manifest
+ * arrives so.
  */
 export const ENVIRONMENT: VariableGroup[] = [
   {

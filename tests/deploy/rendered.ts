@@ -1,18 +1,24 @@
 // deploy/ as kustomize and helm render it, and what KServe makes of the result.
 import { stringify } from "yaml";
-import { acquireDeploy } from "../../tools/acquire_deploy.ts";
+import { acquireDeploy, type DeployTools } from "../../tools/acquire_deploy.ts";
 import { ROOT } from "../../tools/program.ts";
 import { type Manifest, parseManifests } from "../support/manifests.ts";
 
-const tools = await acquireDeploy();
+/** Paths of the programs, and of KServe's Go module. */
+export const tools: DeployTools = await acquireDeploy();
 
 /** The folders of deploy/overlays. */
 export const OVERLAYS: string[] =
   (await Array.fromAsync(Deno.readDir(`${ROOT}/deploy/overlays`), ({ name }) => name)).sort();
 
 /** The objects of a kustomization: "base" or "overlays/NAME". */
-export async function kustomize(folder: string): Promise<Manifest[]> {
-  return sorted(await run(tools.kustomize, ["build", `${ROOT}/deploy/${folder}`]));
+export function kustomize(folder: string): Promise<Manifest[]> {
+  return kustomizeAt(`${ROOT}/deploy/${folder}`);
+}
+
+/** The objects of a kustomization, by the path of its folder. */
+export async function kustomizeAt(path: string): Promise<Manifest[]> {
+  return sorted(await run(tools.kustomize, ["build", path]));
 }
 
 /** The objects of the chart; `args` are helm's, such as `--set`. */

@@ -15,6 +15,13 @@ export function snippets(markdown: string, language: string): string[] {
     .map(([, indent, , body]) => body.replaceAll(new RegExp(`^${indent}`, "gm"), ""));
 }
 
+/** The commands of a shell block, each as a person would type it: a pipeline is one, and comments are none. */
+export function commandsOf(snippet: string): string[] {
+  return snippet.replaceAll(/\\\n\s*/g, "").replaceAll(/\|\n\s*/g, "| ").split("\n")
+    .map((line) => line.replace(/(^|\s)#\s.*$/, "").trim())
+    .filter((line) => line !== "");
+}
+
 /** What GitHub makes of the headings. */
 export function anchors(markdown: string): string[] {
   return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
