@@ -19,7 +19,6 @@ const OF_THE_CLUSTER = ["ClusterStorageContainer"];
 const FLAGS: Record<string, string[]> = {
   "kubectl apply": ["-n", "-f"],
   "kubectl kustomize": [],
-  "kubectl get": ["-n", "-o"],
   "kubectl describe": ["-n"],
   "kubectl logs": ["-n", "-l", "-c"],
   "kubectl patch": ["-n", "--type", "-p"],
@@ -40,14 +39,14 @@ type Verb = (call: Call, state: State) => Promise<string> | string;
 const VERBS: Record<string, Verb> = {
   "kubectl kustomize": async ({ words: [folder] }) =>
     (await kustomizeAt(folder)).map((object) => stringify(object)).join("---\n"),
-  "kubectl apply": async ({ flags, namespace }, state) => {
+  "kubectl apply": async ({ words: [subcommand, object], flags, namespace }, state) => {
+    if (subcommand !== undefined) {
+      expect(subcommand, "view-last-applied");
+      return stringify(find(object.split("/"), namespace, state));
+    }
     const file = only(flags, "-f");
     const source = file === "-" ? Deno.stdin.readable : (await Deno.open(file)).readable;
     return await apply(parseManifests(await new Response(source).text()), namespace, state);
-  },
-  "kubectl get": ({ words, flags, namespace }, state) => {
-    expect(only(flags, "-o"), "yaml");
-    return stringify(find(words, namespace, state));
   },
   "kubectl describe": ({ words, namespace }, state) => stringify(find(words, namespace, state)),
   "kubectl logs": async ({ flags, namespace }, state) => {
