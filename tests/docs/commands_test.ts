@@ -126,7 +126,8 @@ async function succeeds(command: string, options: Deno.CommandOptions = {}): Pro
   try {
     await Deno.symlink(Deno.execPath(), `${deno}/deno`);
     const { success, stdout, stderr } = await new Deno.Command("bash", {
-      args: ["-euo", "pipefail", "-c", command],
+      // npx sets it, and it would say where the tests were started.
+      args: ["-euo", "pipefail", "-c", `unset INIT_CWD\n${command}`],
       cwd: ROOT,
       ...options,
       env: { PATH: `${deno}:${Deno.env.get("PATH")}`, NO_COLOR: "1", ...options.env },

@@ -39,5 +39,7 @@ Deno.test("a recording: what differs from run to run is not compared", () => {
   const other =
     `   │ 2027-01-02T03:04:05.678Z ERROR Cannot find "127.0.0.1:815/x" seconds=1 (12.0 s)`;
   assert.equal(stable(one), stable(other));
+  assert.equal(stable("  model/weights.json     845 B"), stable("  model/weights.json    1847 B"));
+  assert.notEqual(stable("  data/iris.csv  845 B"), stable("  data/iris.csv  847 B"));
   assert.notEqual(stable(one), stable(other.replace("ERROR", "WARN")));
 });
