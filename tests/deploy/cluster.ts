@@ -3,7 +3,7 @@
 import { stringify } from "yaml";
 import type { Manifest } from "../support/manifests.ts";
 import { parseManifests } from "../support/manifests.ts";
-import { helm, inject, kustomizeAt, validate } from "./rendered.ts";
+import { helm, inject, kustomizeAt, tools, validate } from "./rendered.ts";
 
 /** Objects by namespace, kind and name; those of the whole cluster have no namespace. */
 export type State = Record<string, Manifest>;
@@ -12,19 +12,22 @@ export type State = Record<string, Manifest>;
 const KINDS: Record<string, string> = {
   clusterstoragecontainer: "ClusterStorageContainer",
   inferenceservice: "InferenceService",
+  job: "Job",
 };
 const OF_THE_CLUSTER = ["ClusterStorageContainer"];
 
-/** Flags that take a value, by command; there are no others. */
+/** The flags of each command; there are no others. Those with "=" take a value. */
 const FLAGS: Record<string, string[]> = {
-  "kubectl apply": ["-n", "-f"],
+  "kubectl apply": ["-n=", "-f="],
   "kubectl kustomize": [],
-  "kubectl describe": ["-n"],
-  "kubectl logs": ["-n", "-l", "-c"],
-  "kubectl patch": ["-n", "--type", "-p"],
-  "kubectl delete": ["-n"],
-  "helm install": ["-n", "--set", "--values"],
-  "helm uninstall": ["-n"],
+  "kubectl get": ["-n=", "-o="],
+  "kubectl describe": ["-n="],
+  "kubectl logs": ["-n=", "-l=", "-c=", "-f", "--previous"],
+  "kubectl exec": ["-n=", "-c="],
+  "kubectl patch": ["-n=", "--type=", "-p="],
+  "kubectl delete": ["-n="],
+  "helm install": ["-n=", "--set=", "--values="],
+  "helm uninstall": ["-n="],
 };
 
 interface Call {
@@ -48,14 +51,34 @@ const VERBS: Record<string, Verb> = {
     const source = file === "-" ? Deno.stdin.readable : (await Deno.open(file)).readable;
     return await apply(parseManifests(await new Response(source).text()), namespace, state);
   },
-  "kubectl describe": ({ words, namespace }, state) => stringify(find(words, namespace, state)),
-  "kubectl logs": async ({ flags, namespace }, state) => {
-    const [label, name] = only(flags, "-l").split("=");
-    expect(label, "serving.kserve.io/inferenceservice");
-    const service = find(["inferenceservice", name], namespace, state);
-    const [{ spec }] = await inject([...containers(state), service]);
-    expect(spec.initContainers[0].name, only(flags, "-c"));
-    return spec.initContainers[0].image;
+  "kubectl get": async ({ words: [kind, name], flags, namespace }, state) => {
+    const found = find([kind, name], namespace, state);
+    const [, path] = /^jsonpath=\{((?:\.\w+)+)\}$/.exec(only(flags, "-o")) ?? [];
+    if (path === undefined) throw new Error("only a jsonpath of names is played");
+    return await explain(found, path.slice(1).split("."));
+  },
+  "kubectl describe": async (call, state) =>
+    call.words[0] === "pod"
+      ? stringify(await podOf({ ...call, words: call.words.slice(1) }, state))
+      : stringify(find(call.words, call.namespace, state)),
+  "kubectl logs": async (call, state) => {
+    const { initContainers = [], containers } = await podOf(call, state);
+    const all = [...initContainers, ...containers].map(({ name }) => name);
+    // Where there is one there is no need to name it.
+    const wanted = all.length === 1 ? all[0] : only(call.flags, "-c");
+    if (!all.includes(wanted)) throw new Error(`container ${wanted} is not valid for the pod`);
+    return `the log of ${wanted}`;
+  },
+  "kubectl exec": async (call, state) => {
+    const { containers } = await podOf(call, state);
+    const container = containers.find(({ name }) => name === only(call.flags, "-c"));
+    const [program, path] = call.words.slice(call.words.indexOf("--") + 1);
+    expect(program, "cat");
+    const isMounted = container?.volumeMounts.some(({ mountPath }) =>
+      path.startsWith(`${mountPath}/`)
+    );
+    if (!isMounted) throw new Error(`${path} is on no volume of the container`);
+    return path;
   },
   "kubectl patch": async ({ words, flags, namespace }, state) => {
     expect(only(flags, "--type"), "merge");
@@ -93,6 +116,44 @@ export function containers(state: State): Manifest[] {
   return Object.values(state).filter(({ kind }) => kind === "ClusterStorageContainer");
 }
 
+interface PodSpec {
+  initContainers?: { name: string }[];
+  containers: { name: string; volumeMounts: { mountPath: string }[] }[];
+}
+
+/**
+ * What a command means by `-l LABEL=NAME`, `job/NAME`, `deploy/NAME-predictor` or POD: the pod that KServe makes of the
+ * InferenceService, or that of the job.
+ */
+async function podOf({ words: [target], flags, namespace }: Call, state: State): Promise<PodSpec> {
+  const [kind, name] = target?.split("/") ?? [];
+  if (kind === "job") return find(["job", name], namespace, state).spec.template.spec;
+  let service = "NAME";
+  if (target === undefined) {
+    const [label, value] = only(flags, "-l").split("=");
+    expect(label, "serving.kserve.io/inferenceservice");
+    service = value;
+  } else if (kind === "deploy") service = name.replace(/-predictor$/, "");
+  else expect(target, "POD");
+  const found = find(["inferenceservice", service], namespace, state);
+  const [{ spec }] = await inject([...containers(state), found]);
+  return spec;
+}
+
+/** The type of a path in the object's CRD, and not of what is there: nobody sets a status here. */
+async function explain({ apiVersion, kind }: Manifest, path: string[]): Promise<string> {
+  const [group, version] = apiVersion.split("/");
+  const file = `${tools.kserve}/config/crd/full/${group}_${kind.toLowerCase()}s.yaml`;
+  const [{ spec }] = parseManifests(await Deno.readTextFile(file));
+  let schema = spec.versions.find(({ name }: { name: string }) => name === version)
+    .schema.openAPIV3Schema;
+  for (const name of path) {
+    schema = schema.properties?.[name];
+    if (schema === undefined) throw new Error(`${kind} has no ${path.join(".")}`);
+  }
+  return schema.type;
+}
+
 async function apply(objects: Manifest[], namespace: string, state: State): Promise<string> {
   // What nothing was given to is no success: kubectl says "no objects passed to apply".
   if (objects.length === 0) throw new Error("error: no objects passed to apply");
@@ -111,7 +172,11 @@ function key(kind: string, name: string, namespace: string): string {
 function find([kind, ...names]: string[], namespace: string, state: State): Manifest {
   if (!Object.hasOwn(KINDS, kind)) throw new Error(`the server doesn't have a "${kind}"`);
   expect(names.length, 1);
-  const found = state[key(KINDS[kind], names[0], namespace)];
+  // In capitals it is for the reader to put in: here it is the first.
+  const wanted = /^[A-Z]+$/.test(names[0])
+    ? Object.keys(state).find((name) => name.startsWith(key(KINDS[kind], "", namespace)))
+    : key(KINDS[kind], names[0], namespace);
+  const found = wanted === undefined ? undefined : state[wanted];
   if (found === undefined) throw new Error(`${kind} "${names[0]}" not found in "${namespace}"`);
   return found;
 }
@@ -144,7 +209,11 @@ function parse(command: string, args: string[]): Call {
   for (let index = 0; index < args.length; index++) {
     const [name, value] = args[index].split(/=(.*)/s);
     if (!args[index].startsWith("-") || args[index] === "-") words.push(args[index]);
-    else if (!FLAGS[command].includes(name)) throw new Error(`${command} has no flag ${name}`);
+    else if (args[index] === "--") {
+      words.push(...args.slice(index));
+      break;
+    } else if (FLAGS[command].includes(name)) flags.push([name, "true"]);
+    else if (!FLAGS[command].includes(`${name}=`)) throw new Error(`${command} has no ${name}`);
     else flags.push([name, value ?? args[++index]]);
   }
   const namespace = flags.find(([name]) => name === "-n")?.[1] ?? "default";

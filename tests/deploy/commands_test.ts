@@ -2,27 +2,30 @@
 import assert from "node:assert/strict";
 import { ROOT, sourceFlags } from "../../tools/program.ts";
 import { commandsOf, documents, snippets } from "../support/documents.ts";
+import type { Manifest } from "../support/manifests.ts";
 import { containers, type State } from "./cluster.ts";
-import { example, inject, tools } from "./rendered.ts";
+import { example, inject, kustomize, tools } from "./rendered.ts";
 
 const IMAGE = "registry.example.com/team/kserve-kit:1";
 /** A command that hangs must not hang the tests. */
 const LIMIT_MS = 60_000;
 const CLUSTER_REGEXP = /\b(kubectl|helm)\b/;
 
-/** A cluster where a page's commands find what the page takes for granted. */
-const BEFORE: Record<string, () => Promise<State>> = {
-  // Somebody has KitOps' manifest, and a model in a bucket.
-  "docs/moving.md": async () => {
-    const [service] = await example("inference_service.yaml");
-    service.spec.predictor.model.storageUri = "s3://bucket/iris";
-    return {
-      "/ClusterStorageContainer/kitops": container("kitops", "ghcr.io/kitops-ml/kitops-kserve:1"),
-      "/ClusterStorageContainer/kitops-local-model": container("kitops-local-model", "x"),
-      "models/InferenceService/iris": service,
-    };
-  },
-};
+/** Pages that begin with a cluster that has KServe and nothing else; others find us there, and a model. */
+const FROM_NOTHING = ["README.md", "docs/installing.md"];
+
+async function clusterFor(document: string): Promise<State> {
+  if (FROM_NOTHING.includes(document)) return {};
+  const [service] = await example("inference_service.yaml");
+  const isOld = document === "docs/moving.md";
+  const objects = isOld ? oldContainers() : await kustomize("base");
+  if (isOld) service.spec.predictor.model.storageUri = "s3://bucket/iris";
+  return {
+    ...Object.fromEntries(objects.map((one) => [`/${one.kind}/${one.metadata.name}`, one])),
+    "default/InferenceService/iris": service,
+    "models/InferenceService/iris": service,
+  };
+}
 
 /** What must be true when a page's commands have been run. */
 const AFTER: Record<string, (state: State) => Promise<void>> = {
@@ -46,7 +49,7 @@ for (const document of await documents()) {
   if (commands.length === 0) continue;
   pages++;
   Deno.test(`${document}: its commands for a cluster, one after the other`, async (t) => {
-    await using cluster = await Cluster.create(await BEFORE[document]?.() ?? {});
+    await using cluster = await Cluster.create(await clusterFor(document));
     for (const command of commands) {
       await t.step(command, async () => {
         await cluster.prepare(command);
@@ -65,12 +68,44 @@ const WRONG: [command: string, reason: RegExp][] = [
   ["kubectl kustomize deploy/overlays/no-such-overlay", /no-such-overlay/],
   ["kubectl describe -n models inferenceservice iris", /not found/],
   ["kubectl logs -n models -l app=iris -c storage-initializer", /is not/],
-  ["kubectl apply --server-side -f deploy/base", /no flag --server-side/],
+  ["kubectl logs -n models POD -c storage-initializer", /not found/],
+  ["kubectl apply --server-side -f deploy/base", /has no --server-side/],
   ["kubectl drain node", /nothing plays/],
   ["helm install kitops deploy --set imagee=x", /imagee/],
   ["helm uninstall kitops", /not found/],
   ["kubectl kustomize deploy/base | sed s/image:/imagee:/ | kubectl apply -f -", /imagee/],
 ];
+/** In a cluster that has us, and a model in the namespace "default". */
+const WRONG_WITH_US: [command: string, reason: RegExp][] = [
+  ["kubectl logs POD", /-c is there 0 times/],
+  ["kubectl logs POD -c storage-init", /storage-init is not valid/],
+  ["kubectl logs job/kit-doctor", /job "kit-doctor" not found/],
+  [
+    "kubectl get inferenceservice NAME -o jsonpath='{.status.lastFailureInfo}'",
+    /has no status\.last/,
+  ],
+  ["kubectl exec deploy/iris-predictor -c kserve-container -- cat /etc/passwd", /on no volume/],
+  ["kubectl exec deploy/other-predictor -c kserve-container -- cat /x", /"other" not found/],
+];
+const RIGHT_WITH_US = [
+  "kubectl describe pod POD",
+  "kubectl logs POD -c storage-initializer --previous",
+  "kubectl get inferenceservice NAME -o jsonpath='{.status.modelStatus.lastFailureInfo}'",
+  "kubectl exec deploy/iris-predictor -c kserve-container -- cat /mnt/models/.kit-storage.json",
+];
+for (const [command, reason] of WRONG_WITH_US) {
+  Deno.test(`the pretended cluster refuses: ${command}`, async () => {
+    await using cluster = await Cluster.create(await clusterFor("any other page"));
+    await assert.rejects(cluster.run(command), reason);
+  });
+}
+for (const command of RIGHT_WITH_US) {
+  Deno.test(`the pretended cluster takes: ${command}`, async () => {
+    await using cluster = await Cluster.create(await clusterFor("any other page"));
+    await cluster.run(command);
+  });
+}
+
 for (const [command, reason] of WRONG) {
   Deno.test(`the pretended cluster refuses: ${command}`, async () => {
     await using cluster = await Cluster.create({});
@@ -78,17 +113,18 @@ for (const [command, reason] of WRONG) {
   });
 }
 
-function container(name: string, image: string) {
-  return {
+/** As KitOps' manifest has it, and a second one that only ours has. */
+function oldContainers(): Manifest[] {
+  return ["kitops", "kitops-local-model"].map((name) => ({
     apiVersion: "serving.kserve.io/v1alpha1",
     kind: "ClusterStorageContainer",
     metadata: { name },
     spec: {
-      container: { name: "storage-initializer", image },
+      container: { name: "storage-initializer", image: "ghcr.io/kitops-ml/kitops-kserve:1" },
       supportedUriFormats: [{ prefix: "kit://" }],
       workloadType: "initContainer",
     },
-  };
+  }));
 }
 
 /** A folder with `kubectl` and `helm` of ours, first on PATH. */
