@@ -35,6 +35,7 @@ const code = await run({
   environment: Deno.env.toObject(),
   writeError: (line) => stderr.write((barIsShown ? "\r\x1b[K" : "") + line + "\n"),
   writeOutput: (text) => stdout.write(text),
+  isTerminal: Deno.stdout.isTerminal(),
   draw: Deno.stderr.isTerminal() ? draw : undefined,
   now: () => new Date(),
   freeBytes: async (path) => {

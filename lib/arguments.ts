@@ -7,13 +7,18 @@ export interface Pair {
   uri: string;
   reference: Reference;
   destination: string;
+  /** Nobody named the destination: it is where KServe has it, and counts only if it is there. */
+  isAssumed?: true;
 }
+
+/** Where KServe wants the one model of a pod: `DefaultModelLocalMountPath` in pkg/constants of github.com/kserve/kserve. */
+export const KSERVE_DESTINATION = "/mnt/models";
 
 /** The command line, taken apart. */
 export interface Arguments {
   options: { format?: string; level?: string };
   /** What was asked for instead of a run. */
-  action: "run" | "help" | "version";
+  action: "run" | "doctor" | "help" | "version";
   words: string[];
 }
 
@@ -29,10 +34,13 @@ export function readArguments(args: string[], mistakes: string[]): Arguments {
       return !name.startsWith("-");
     },
   });
+  const words = parsed._.map(String);
+  // No URI is so short: a host has a dot or a port, and a repository follows it.
+  const isDoctor = words[0] === "doctor";
   return {
     options: { format: last(parsed["log-format"]), level: last(parsed["log-level"]) },
-    action: parsed.help ? "help" : parsed.version ? "version" : "run",
-    words: parsed._.map(String),
+    action: parsed.help ? "help" : parsed.version ? "version" : isDoctor ? "doctor" : "run",
+    words: isDoctor ? words.slice(1) : words,
   };
 }
 
@@ -64,6 +72,40 @@ export function readPairs(words: string[], mistakes: string[]): Pair[] {
     }
   }
   return pairs;
+}
+
+/**
+ * What `doctor` is to look at: `<uri> [<dest>]` each. No reference begins as a path does, so a word that begins with
+ * "/", "./" or "../" is the destination of the URI before it.
+ *
+ * @param mistakes gets a sentence for each word that is neither
+ */
+export function readPatients(words: string[], mistakes: string[]): Pair[] {
+  const pairs: Pair[] = [];
+  for (let index = 0; index < words.length; index++) {
+    const uri = words[index];
+    if (isPath(uri)) {
+      mistakes.push(`the destination "${uri}" has no URI before it: doctor [<uri> [<dest>] …]`);
+      continue;
+    }
+    const named = isPath(words[index + 1] ?? "") ? words[++index] : undefined;
+    try {
+      const reference = parseReference(uri);
+      pairs.push(
+        named === undefined
+          ? { uri, reference, destination: KSERVE_DESTINATION, isAssumed: true }
+          : { uri, reference, destination: named },
+      );
+    } catch (error) {
+      const place = named === undefined ? "" : ` to "${named}"`;
+      mistakes.push(`"${withoutUser(uri)}"${place}: ${messageOf(error)}`);
+    }
+  }
+  return pairs;
+}
+
+function isPath(word: string): boolean {
+  return /^\.{0,2}\//.test(word);
 }
 
 /** A URI that is shown although it could not be parsed: a password in it by mistake must not be. */

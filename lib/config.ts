@@ -1,4 +1,4 @@
-import { type Pair, readArguments, readPairs } from "./arguments.ts";
+import { type Pair, readArguments, readPairs, readPatients } from "./arguments.ts";
 import { parseDuration } from "./duration.ts";
 import { unknownVariables } from "./unknown_variables.ts";
 import { Failure, messageOf } from "./errors.ts";
@@ -15,7 +15,7 @@ import { parseUnpackFlags, type UnpackFlags } from "./unpack_flags.ts";
 /** Everything that arguments and environment say, checked. */
 export interface Config {
   /** What was asked for instead of a run. */
-  action: "run" | "help" | "version";
+  action: "run" | "doctor" | "help" | "version";
   pairs: Pair[];
   flags: UnpackFlags;
   user?: string;
@@ -45,6 +45,8 @@ export interface Config {
   environment: Readonly<Record<string, string>>;
   /** Sentences about settings that work but are probably not meant. */
   warnings: string[];
+  /** Sentences about what is wrong. Only `doctor` goes on with them: they are its first finding. */
+  mistakes: string[];
 }
 
 /**
@@ -97,7 +99,11 @@ export function readConfig(args: string[], variables: Record<string, string>): R
     "KIT_UNPACK_FLAGS",
     () => parseUnpackFlags(environment.KIT_UNPACK_FLAGS ?? ""),
   );
-  const pairs = action === "run" ? readPairs(words, mistakes) : [];
+  const pairs = action === "run"
+    ? readPairs(words, mistakes)
+    : action === "doctor"
+    ? readPatients(words, mistakes)
+    : [];
 
   const config: Config = {
     action,
@@ -131,6 +137,7 @@ export function readConfig(args: string[], variables: Record<string, string>): R
       ...warningsFor(environment),
       ...signatureWarnings(variables, flags?.includeRemote),
     ],
+    mistakes,
   };
   if (mistakes.length > 0 && action === "run") throw usage(mistakes);
   return Object.freeze(config);

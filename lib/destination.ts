@@ -60,23 +60,7 @@ export class Destination implements AsyncDisposable {
 
   /** The complete entry that serves `wanted` with every file as it was written, if there is one. */
   async find(wanted: Wanted): Promise<Entry | undefined> {
-    const entry = this.marker?.modelkits.find((candidate) =>
-      candidate.uri === wanted.uri && candidate.status === "complete" &&
-      (wanted.digest === undefined || candidate.digest === wanted.digest) &&
-      (wanted.signature === undefined || candidate.signature === wanted.signature) &&
-      JSON.stringify(candidate.filters) === JSON.stringify(wanted.filters)
-    );
-    if (entry === undefined) return undefined;
-    for (const directory of entry.directories) {
-      if (!(await lstatIfPresent(`${this.root}/${directory}`))?.isDirectory) return undefined;
-    }
-    for (const [path, expected] of Object.entries(entry.files)) {
-      const info = await lstatIfPresent(`${this.root}/${path}`);
-      if (!info?.isFile) return undefined;
-      const state = stateOf(info);
-      if (state.size !== expected.size || state.mtime !== expected.mtime) return undefined;
-    }
-    return entry;
+    return await findComplete(this, wanted);
   }
 
   /**
@@ -107,6 +91,30 @@ export class Destination implements AsyncDisposable {
       this.#lock.close();
     }
   }
+}
+
+/** The complete entry of a folder that serves `wanted` with every file as it was written, if there is one. */
+export async function findComplete(
+  { root, marker }: Pick<Destination, "root" | "marker">,
+  wanted: Wanted,
+): Promise<Entry | undefined> {
+  const entry = marker?.modelkits.find((candidate) =>
+    candidate.uri === wanted.uri && candidate.status === "complete" &&
+    (wanted.digest === undefined || candidate.digest === wanted.digest) &&
+    (wanted.signature === undefined || candidate.signature === wanted.signature) &&
+    JSON.stringify(candidate.filters) === JSON.stringify(wanted.filters)
+  );
+  if (entry === undefined) return undefined;
+  for (const directory of entry.directories) {
+    if (!(await lstatIfPresent(`${root}/${directory}`))?.isDirectory) return undefined;
+  }
+  for (const [path, expected] of Object.entries(entry.files)) {
+    const info = await lstatIfPresent(`${root}/${path}`);
+    if (!info?.isFile) return undefined;
+    const state = stateOf(info);
+    if (state.size !== expected.size || state.mtime !== expected.mtime) return undefined;
+  }
+  return entry;
 }
 
 /** What to do about an error of the file system. */

@@ -159,7 +159,7 @@ async function fill(job: Job, context: Context): Promise<Result> {
 }
 
 /** The URIs of all pairs whose destination is this folder, however it is spelled. */
-async function urisIn(root: string, pairs: Pair[]): Promise<string[]> {
+export async function urisIn(root: string, pairs: Pair[]): Promise<string[]> {
   const roots = await Promise.all(
     pairs.map(({ destination }) => Deno.realPath(destination).catch(() => undefined)),
   );
@@ -179,10 +179,10 @@ async function resolve(kit: Kit, transfer: Transfer, { reference }: Pair): Promi
 }
 
 /** The way that the configuration asks for; where the gateway cannot go it, kit's own with a warning. */
-function chooseTransfer(
+export function chooseTransfer(
   kit: Kit,
   trust: string[],
-  context: Context & { accept?: Accept },
+  context: Pick<Context, "config" | "auth" | "registries" | "log" | "signal"> & { accept?: Accept },
 ): Transfer {
   const { accept, config, auth, registries, log, signal } = context;
   const options = { attempts: config.attempts, signal, log };
@@ -207,7 +207,10 @@ function isOutage(error: unknown): error is Failure {
 }
 
 /** Kit takes certificates from files only. */
-async function trustFlags(home: string, { config, certificates }: Context): Promise<string[]> {
+export async function trustFlags(
+  home: string,
+  { config, certificates }: Pick<Context, "config" | "certificates">,
+): Promise<string[]> {
   if (certificates.length === 0 || config.flags.plainHttp) return [];
   const path = `${home}/ca.pem`;
   await Deno.writeTextFile(path, certificates.join("\n") + "\n", { mode: 0o600 });

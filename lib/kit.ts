@@ -74,15 +74,30 @@ export class Kit {
     await Deno.writeTextFile(path, "", { mode: 0o600 });
   }
 
-  /** Shows the version banner, as upstream's entrypoint does. */
-  async version(): Promise<void> {
+  /** Shows the version banner, as upstream's entrypoint does, and answers with it. */
+  async version(): Promise<string> {
     const lines: string[] = [];
     await this.#run({
       args: ["version"],
       purpose: "run kit",
       onLine: (line) => lines.push(line.trim()),
     });
-    this.#options.log.info(`kit: ${lines.filter((line) => line !== "").join(", ")}`);
+    const banner = lines.filter((line) => line !== "").join(", ");
+    this.#options.log.info(`kit: ${banner}`);
+    return banner;
+  }
+
+  /**
+   * Asks whether `kit unpack` knows these flags, without unpacking: kit reads all of them before it helps.
+   *
+   * @throws {Failure} naming the first that it does not know
+   */
+  async checkFlags(words: string[]): Promise<void> {
+    await this.#run({
+      args: ["unpack", ...words, "--help"],
+      purpose: "unpack with these flags",
+      onLine: () => {},
+    });
   }
 
   /**

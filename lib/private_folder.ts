@@ -73,7 +73,8 @@ async function removeLeftovers(memory: string): Promise<void> {
   }
 }
 
-async function isFree(file: Deno.FsFile): Promise<boolean> {
+/** Whether nobody holds the lock of an open file or folder, asked without waiting for it. */
+export async function isFree(file: Deno.FsFile): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const patience = new Promise<false>((resolve) =>
     timer = setTimeout(() => resolve(false), LOCK_PATIENCE_MS)

@@ -90,7 +90,7 @@ export async function publish(destination: Destination, options: PublishOptions)
  * @throws {Failure} `destination` naming the file
  */
 export async function refuseForeign(
-  destination: Destination,
+  destination: Pick<Destination, "root" | "marker">,
   paths: string[],
   options: Pick<PublishOptions, "uri" | "neighbours" | "rule">,
 ): Promise<void> {
@@ -105,7 +105,7 @@ export async function refuseForeign(
 
 /** The marker's entries: those of other pairs of this run, and those that earlier runs left. */
 function sortEntries(
-  destination: Destination,
+  destination: Pick<Destination, "root" | "marker">,
   options: Pick<PublishOptions, "uri" | "neighbours">,
 ) {
   const known = destination.marker?.modelkits ?? [];

@@ -15,8 +15,10 @@ export interface World {
   environment: Record<string, string>;
   /** One line, or a text with line breaks, for standard error. */
   writeError(line: string): void;
-  /** For standard output: `--help` and `--version` only. */
+  /** For standard output: `--help`, `--version` and the report of `doctor` only. */
   writeOutput(text: string): void;
+  /** Whether standard output is a terminal. */
+  isTerminal?: boolean;
   /** Draws a progress bar where standard error is a terminal. */
   draw?(text: string): void;
   now(): Date;
@@ -44,6 +46,16 @@ export async function run(world: World): Promise<number> {
   world.signal.addEventListener("abort", sayAtOnce, { once: true });
   try {
     const config = readConfig(world.args, world.environment);
+    if (config.action === "doctor") {
+      // A run need not load what only this needs.
+      const { diagnose } = await import("./doctor/mod.ts");
+      using end = endOf(config, world.signal);
+      report.failure = await diagnose(config, { ...world, signal: end.signal });
+      report.sentence = "Nothing stands in the way of a run";
+      report.seconds = secondsSince(started);
+      await writeMessage(report, terminationLog, log);
+      return OUTCOMES[report.failure?.outcome ?? "ok"].code;
+    }
     if (config.action !== "run") {
       world.writeOutput(config.action === "help" ? helpText(world.version) : `${world.version}\n`);
       return OUTCOMES.ok.code;
@@ -74,19 +86,8 @@ interface Progress {
 
 /** Fills one destination after the other, and notes in the report how far it came. */
 async function fill(config: Config, { world, log, report, started }: Progress): Promise<void> {
-  const limit = new AbortController();
-  const timer = config.timeout === undefined ? undefined : setTimeout(() => {
-    limit.abort(
-      new Failure(
-        "timeout",
-        `Cannot finish within KIT_TIMEOUT (${config.environment.KIT_TIMEOUT})`,
-        {
-          hint: "Raise KIT_TIMEOUT, or look for what is slow",
-        },
-      ),
-    );
-  }, config.timeout);
-  const signal = AbortSignal.any([world.signal, limit.signal]);
+  using end = endOf(config, world.signal);
+  const { signal } = end;
 
   using network = await Network.open({ config, log, signal });
   const requirement = config.signature && await readRequirement(config.signature);
@@ -105,20 +106,30 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     draw: log.format === "text" ? world.draw : undefined,
   };
   const results: Result[] = [];
-  try {
-    for (const pair of config.pairs) {
-      report.uri = pair.uri;
-      const result = await initialize(pair, context);
-      results.push(result);
-      report.digest = result.digest;
-      report.bytes = results.reduce((sum, { bytes }) => sum + bytes, 0);
-      report.seconds = secondsSince(started);
-    }
-    report.cost = lastCost(results);
-    report.sentence = summary(config, results, secondsSince(started));
-  } finally {
-    clearTimeout(timer);
+  for (const pair of config.pairs) {
+    report.uri = pair.uri;
+    const result = await initialize(pair, context);
+    results.push(result);
+    report.digest = result.digest;
+    report.bytes = results.reduce((sum, { bytes }) => sum + bytes, 0);
+    report.seconds = secondsSince(started);
   }
+  report.cost = lastCost(results);
+  report.sentence = summary(config, results, secondsSince(started));
+}
+
+/** Aborts as `signal` does, or when KIT_TIMEOUT is over. */
+function endOf(config: Config, signal: AbortSignal): Disposable & { signal: AbortSignal } {
+  const limit = new AbortController();
+  const message = `Cannot finish within KIT_TIMEOUT (${config.environment.KIT_TIMEOUT})`;
+  const hint = "Raise KIT_TIMEOUT, or look for what is slow";
+  const timer = config.timeout === undefined
+    ? undefined
+    : setTimeout(() => limit.abort(new Failure("timeout", message, { hint })), config.timeout);
+  return {
+    signal: AbortSignal.any([signal, limit.signal]),
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
 }
 
 function stackOf(error: unknown): string {

@@ -45,15 +45,16 @@ const API_HOSTS: Record<string, string> = {
 /** One registry: signs in as it asks, follows redirects without credentials, and types its errors. */
 export class RegistryClient {
   readonly host: string;
+  /** URL of its API, without a slash at the end. */
+  readonly api: string;
   readonly #options: RegistryOptions;
-  readonly #api: string;
   readonly #authorizations = new Map<string, Authorization>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.host = options.host;
     const scheme = options.plainHttp ? "http" : "https";
-    this.#api = options.api ?? `${scheme}://${API_HOSTS[options.host] ?? options.host}/v2`;
+    this.api = options.api ?? `${scheme}://${API_HOSTS[options.host] ?? options.host}/v2`;
   }
 
   /**
@@ -62,7 +63,7 @@ export class RegistryClient {
    * @throws {Failure} by the status, or `unavailable` without one
    */
   async request(request: RegistryRequest): Promise<RegistryAnswer> {
-    const url = `${this.#api}/${request.repository}/${request.path}`;
+    const url = `${this.api}/${request.repository}/${request.path}`;
     const authorization = this.#authorizationFor(request.repository);
     for (let attempt = 1;; attempt++) {
       const header = await authorization.header(request.signal);
@@ -94,6 +95,21 @@ export class RegistryClient {
   /** Asks a redirect's target again, without credentials and without following further. */
   async requestLocation(location: string, request: RegistryRequest): Promise<Response> {
     return await this.#send(location, request, undefined);
+  }
+
+  /**
+   * Asks whether anybody is there, without signing in; any answer is one.
+   * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
+   *
+   * @throws {Failure} `unavailable` without an answer
+   */
+  async ping(signal: AbortSignal): Promise<Response> {
+    const purpose = `connect to "${this.host}"`;
+    return await this.#send(
+      `${this.api}/`,
+      { repository: "", path: "", purpose, signal },
+      undefined,
+    );
   }
 
   #authorizationFor(repository: string): Authorization {
@@ -160,7 +176,10 @@ export class RegistryClient {
       });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      throw networkFailure(error, purpose, this.host);
+      const { host } = new URL(url);
+      // Where a redirect led to is nowhere in the URI, and somebody must let it through.
+      const where = host === new URL(this.api).host ? "" : ` at "${host}"`;
+      throw networkFailure(error, purpose + where, this.host);
     }
   }
 }

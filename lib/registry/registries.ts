@@ -2,12 +2,14 @@ import { Failure } from "../errors.ts";
 import { readBody } from "../http.ts";
 import { retry } from "../retry.ts";
 import { RemoteBlob } from "./blob.ts";
+import type { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
 import { type Descriptor, fetchManifest, fetchReferrers, type Manifest } from "./manifest.ts";
 import { MirroredBlob, type ReadableBlob } from "./mirrored_blob.ts";
-import { Sources, type SourcesOptions } from "./sources.ts";
+import { type Source, Sources, type SourcesOptions } from "./sources.ts";
 import { StallGuard } from "./stall_guard.ts";
 import { damageFailure, networkFailure } from "./status.ts";
+import { fetchTags } from "./tags.ts";
 
 /** A Kitfile as a config blob; kit itself refuses longer ones. */
 const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
@@ -83,6 +85,24 @@ export class Registries {
       { host, repository, purpose: "ask for referrers" },
       ({ client, repository }, guard) => fetchReferrers(client, repository, digest, guard),
     );
+  }
+
+  /**
+   * The tags of a repository, or the first few thousand of them.
+   *
+   * @throws {Failure} `not found` where there is no such repository
+   */
+  async tags(host: string, repository: string): Promise<string[]> {
+    return await this.#sources.first(
+      { host, repository, isTag: true, purpose: "list the tags" },
+      ({ client, repository }, guard) => fetchTags(client, repository, guard),
+    );
+  }
+
+  /** Who is asked for what a host has: its mirrors in their order, and the registry itself. */
+  clients(host: string): { client: RegistryClient; isMirror: boolean }[] {
+    return [...this.#sources.mirrors(host, ""), this.#sources.origin(host, "")]
+      .map(({ client, mirror }: Source) => ({ client, isMirror: mirror !== undefined }));
   }
 
   /** A Kitfile as a config blob. */

@@ -1,0 +1,128 @@
+import type { Pair } from "../arguments.ts";
+import { type Credentials, credentialsFor } from "../auth/mod.ts";
+import { asFailure, Failure } from "../errors.ts";
+import { chooseTransfer } from "../initialize.ts";
+import { type ModelKit, selectLayers, sizeOf } from "../modelkit.ts";
+import type { Network } from "../network.ts";
+import { formatBytes } from "../progress.ts";
+import type { Manifest } from "../registry/manifest.ts";
+import { Signatures } from "../signature/mod.ts";
+import { withAdvice } from "./advice.ts";
+import { type Check, type Context, type Remark, Skip, Warning } from "./finding.ts";
+import { createKit, trustOf } from "./kit.ts";
+import { explainMissing } from "./missing.ts";
+import { readStart } from "./sample.ts";
+
+/** A ModelKit that a run would fetch, and what is known of it so far. */
+export interface Visit {
+  pair: Pair;
+  network: Network;
+  credentials?: Credentials;
+  modelkit?: ModelKit;
+  /** Why there is none. */
+  failure?: Failure;
+  /** Its manifest, and that of the index it was found in: what may be signed. */
+  manifests?: Manifest[];
+  /** What asking for the manifest made a run warn of. */
+  warnings?: string[];
+  /** Kit itself fetches the layers, so that nothing of that can be tried. */
+  isDirect?: boolean;
+}
+
+/** From the sign-in to the first bytes; each needs the one before. */
+export const MODELKIT_CHECKS: Check<Visit>[] = [
+  { name: "credentials", run: checkCredentials },
+  { name: "manifest", run: checkManifest },
+  { name: "signature", run: checkSignature },
+  { name: "layers", run: checkLayers },
+  { name: "download", run: checkDownload },
+];
+
+/** Whether they are accepted shows only in an answer, so the manifest is asked for here. */
+async function checkCredentials(visit: Visit, context: Context): Promise<Remark[]> {
+  const { pair: { reference }, network } = visit;
+  try {
+    visit.credentials = await credentialsFor(reference, network.auth);
+  } catch (error) {
+    throw await withAdvice(asFailure(error), visit, context);
+  }
+  const warnings = context.log.take().map((warning) => new Warning(warning));
+  await resolve(visit, context);
+  const { credentials, failure } = visit;
+  if (failure?.outcome === "auth") throw await withAdvice(failure, visit, context);
+  const isRead = failure === undefined;
+  const said = credentials === undefined
+    ? `none${isRead ? " needed" : ""}: "${reference.host}" is read without signing in`
+    : `${credentials.source}, for "${reference.host}"${isRead ? ": accepted" : ""}`;
+  return [said, ...warnings];
+}
+
+async function resolve(visit: Visit, context: Context): Promise<void> {
+  const { pair: { reference }, network } = visit;
+  const { config, log, signal, requirement } = context;
+  const transfer = chooseTransfer(await createKit(context), await trustOf(context), {
+    ...{ config, log, signal, auth: network.auth, registries: network.registries },
+    // Only a run that wants signatures looks at manifests before it goes on.
+    accept: requirement && ((_, manifests) => {
+      visit.manifests = manifests;
+      return Promise.resolve();
+    }),
+  });
+  try {
+    visit.modelkit = await transfer.resolve(reference);
+  } catch (error) {
+    visit.failure = asFailure(error);
+    if (visit.failure.outcome === "bug") throw error;
+  }
+  visit.warnings = log.take();
+  visit.isDirect = visit.warnings.some((warning) => /layers are not verified/.test(warning));
+}
+
+async function checkManifest(visit: Visit): Promise<Remark[]> {
+  const { failure, modelkit, network, pair: { reference }, warnings = [] } = visit;
+  if (failure?.outcome === "not found") throw await explainMissing(failure, visit);
+  if (failure !== undefined) throw failure;
+  const { digest, layers } = modelkit!;
+  const type = visit.isDirect
+    ? "asked for by kit"
+    // It was read just now, and is not asked for again.
+    : (await network.registries.manifest(reference.host, reference.repository, digest)).mediaType;
+  const count = `${layers.length} ${layers.length === 1 ? "layer" : "layers"}`;
+  return [
+    `a ModelKit of ${count}, ${digest} (${type})`,
+    ...warnings.map((warning) => new Warning(warning)),
+  ];
+}
+
+async function checkSignature(
+  { manifests = [], network: { registries }, pair: { reference } }: Visit,
+  { config, log, requirement, signal }: Context,
+): Promise<Remark> {
+  if (config.signature === undefined) return new Skip("KIT_COSIGN_* is not set");
+  if (requirement === undefined) return new Skip('"signer" comes first');
+  await new Signatures({ requirement, registries, log, signal }).verify(reference, manifests);
+  return log.said;
+}
+
+function checkLayers({ modelkit }: Visit, { config: { flags } }: Context): Promise<Remark> {
+  const selected = selectLayers(modelkit!, flags.filters);
+  const all = modelkit!.layers.length;
+  if (selected.length === 0 && flags.filters.length > 0) {
+    return Promise.resolve(
+      new Warning(
+        `The filters "${flags.filters.join('", "')}" select none of ${all} layers`,
+        "Correct --filter in KIT_UNPACK_FLAGS: it names types and, after a colon, names or paths",
+      ),
+    );
+  }
+  const part = flags.filters.length === 0 ? `${all}` : `${selected.length} of ${all}, by filters`;
+  return Promise.resolve(`${part}: ${formatBytes(sizeOf(selected))}`);
+}
+
+async function checkDownload(visit: Visit, { config: { flags } }: Context): Promise<Remark> {
+  if (visit.isDirect) return new Skip("kit itself fetches the layers");
+  const [layer] = selectLayers(visit.modelkit!, flags.filters);
+  if (layer === undefined || layer.size === 0) return new Skip("there is nothing to download");
+  const { host, repository } = visit.pair.reference;
+  return await readStart(await visit.network.registries.blob(host, repository, layer.digest));
+}

@@ -1,0 +1,58 @@
+import { messageOf } from "../errors.ts";
+import { readBody } from "../http.ts";
+import { asObject, parseForeign } from "../json.ts";
+import type { RegistryClient } from "./client.ts";
+import type { StallGuard } from "./stall_guard.ts";
+import { damageFailure } from "./status.ts";
+
+/** Tags of one page; registries may give fewer. */
+const PAGE = 1000;
+/** More than that nobody looks through for one that is misspelt. */
+const MAX_PAGES = 5;
+const MAX_PAGE_BYTES = 1024 * 1024;
+
+/**
+ * The tags of a repository, the first few thousand.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+ *
+ * @throws {Failure} `not found` where the registry has no such repository
+ */
+export async function fetchTags(
+  client: RegistryClient,
+  repository: string,
+  guard: Pick<StallGuard, "signal" | "touch">,
+): Promise<string[]> {
+  const { signal } = guard;
+  const purpose = `list the tags of "${client.host}/${repository}"`;
+  const tags: string[] = [];
+  let query: string | undefined = `?n=${PAGE}`;
+  for (let page = 0; query !== undefined && page < MAX_PAGES; page++) {
+    const path: string = `tags/list${query}`;
+    const { response } = await client.request({ repository, path, purpose, signal });
+    const bytes = await readBody(response, MAX_PAGE_BYTES, () => guard.touch()).catch(
+      (error: unknown) => {
+        signal.throwIfAborted();
+        throw damageFailure(`list of tags of "${client.host}/${repository}"`, messageOf(error), {
+          host: client.host,
+        });
+      },
+    );
+    tags.push(...tagsIn(bytes));
+    query = nextQuery(response.headers.get("Link"));
+  }
+  return tags;
+}
+
+function tagsIn(bytes: Uint8Array): string[] {
+  try {
+    const tags = asObject(parseForeign(new TextDecoder().decode(bytes)))?.tags;
+    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Of `</v2/NAME/tags/list?n=…&last=…>; rel="next"` the query alone: the rest is known. */
+function nextQuery(link: string | null): string | undefined {
+  return /^<[^>?]*(\?[^>]*)>;\s*rel="?next"?/.exec(link ?? "")?.[1];
+}
