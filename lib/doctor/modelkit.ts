@@ -1,6 +1,6 @@
 import type { Pair } from "../arguments.ts";
 import { type Credentials, credentialsFor } from "../auth/mod.ts";
-import { asFailure, Failure } from "../errors.ts";
+import { asFailure, type Failure } from "../errors.ts";
 import { chooseTransfer } from "../initialize.ts";
 import { type ModelKit, selectLayers, sizeOf } from "../modelkit.ts";
 import type { Network } from "../network.ts";

@@ -1,13 +1,12 @@
 // What a pod gives the program and what it does not: disks, users, folders, limits, and kit itself.
 import assert from "node:assert/strict";
+import { AS_USER, mounting, UID } from "../support/as_user.ts";
 import { at, stopped } from "../support/crash.ts";
 import { Tmpfs } from "../support/tmpfs.ts";
 import type { Case, CaseWorld, StartOptions } from "./cases.ts";
 import { firstByte, namesIn, pushHeld } from "./held.ts";
 
 const MIB = 1024 * 1024;
-/** No passwd file has it; OpenShift gives numbers like it. */
-const UID = 1_000_650_000;
 
 async function disk(world: CaseWorld, options: string): Promise<Tmpfs> {
   return world.use(await Tmpfs.mount(world.destination, options));
@@ -28,28 +27,6 @@ async function fullAt(world: CaseWorld, step: string, nth = 1): Promise<void> {
   await Deno.remove(`${world.destination}/theirs.bin`);
   await world.start();
 }
-
-/** Starts in file systems of its own, changed by a script. */
-function mounting(script: string): string[] {
-  return ["unshare", "--mount", "sh", "-ec", `${script}; exec "$@"`, "sh"];
-}
-
-/** Words that make a user without a name of who starts the program, with no capability to write anywhere. */
-const AS_USER = [
-  // Deno's own files are the tester's, and asking whether one may read them heeds no capability: they are put where
-  // everybody may look.
-  ...mounting(`if [ -n "$DENO_DIR" ]; then
-  mount -t tmpfs -o mode=755 tmpfs /mnt; mkdir /mnt/deno; mount --bind "$DENO_DIR" /mnt/deno
-  export DENO_DIR=/mnt/deno
-fi`),
-  "setpriv",
-  `--reuid=${UID}`,
-  `--regid=${UID}`,
-  "--clear-groups",
-  // For the program's and the test's own files, whose folders may be closed to others.
-  "--inh-caps=+dac_read_search",
-  "--ambient-caps=+dac_read_search",
-];
 
 /** Starts as a user who may write to the destination and to the termination log, and to nothing else. */
 async function startAsUser(
