@@ -34,6 +34,24 @@ const TESTED_BY: Record<string, string> = {
   "lib/auth/google_metadata.ts": "tests/auth/google_identity_test.ts",
   "lib/auth/source.ts": "tests/auth/mod_test.ts",
   "lib/auth/variables.ts": "tests/environment_test.ts",
+  ...Object.fromEntries(
+    [
+      "advice",
+      "destination",
+      "finding",
+      "heard_log",
+      "host",
+      "kit",
+      "missing",
+      "mod",
+      "modelkit",
+      "peer",
+      "sample",
+      "tls",
+      "visit",
+    ]
+      .map((name) => [`lib/doctor/${name}.ts`, "tests/e2e/doctor_test.ts"]),
+  ),
   "lib/registry/chunks.ts": "tests/registry/blob_test.ts",
   "lib/transfer/delivery.ts": "tests/transfer/downloads_test.ts",
   "lib/signature/candidate.ts": "tests/signature/mod_test.ts",
@@ -122,6 +140,12 @@ for (const file of files) {
     assert.ok(test !== undefined && tests.includes(test), `there is no ${test ?? mirror}`);
   });
 }
+
+Deno.test("architecture: only doctor itself loads doctor with the program", () => {
+  for (const file of files.filter((file) => !file.startsWith("lib/doctor/"))) {
+    assert.doesNotMatch(texts.get(file)!, /from "[^"]*\/doctor\//, file);
+  }
+});
 
 Deno.test("architecture: main.ts tells the story in less than 80 lines", () => {
   assert.ok(texts.get("main.ts")!.split("\n").length <= 80);

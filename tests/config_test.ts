@@ -40,6 +40,7 @@ Deno.test("config: with nothing but a pair everything has its default", () => {
     logLevel: "info",
     environment: {},
     warnings: [],
+    mistakes: [],
   });
 });
 
@@ -264,3 +265,28 @@ for (const [name, args] of WITH_PASSWORD) {
     assert.doesNotMatch(failure.message, /pass-word/);
   });
 }
+
+const PATIENTS: [words: string[], destinations: [string, boolean][]][] = [
+  [[], []],
+  [["kit://ghcr.io/a/b"], [["/mnt/models", true]]],
+  [["kit://ghcr.io/a/b", "/data"], [["/data", false]]],
+  [["kit://ghcr.io/a/b", "./data", "ghcr.io/a/c", "../c"], [["./data", false], ["../c", false]]],
+  [["kit://ghcr.io/a/b", "kit://ghcr.io/a/c", "/c"], [["/mnt/models", true], ["/c", false]]],
+];
+for (const [words, destinations] of PATIENTS) {
+  Deno.test(`config: doctor ${words.join(" ")} is for ${destinations.length} places`, () => {
+    const { action, pairs, mistakes } = readConfig(["doctor", ...words], {});
+    assert.deepEqual([action, mistakes], ["doctor", []]);
+    assert.deepEqual(
+      pairs.map(({ destination, isAssumed = false }) => [destination, isAssumed]),
+      destinations,
+    );
+  });
+}
+
+Deno.test("config: doctor is told of all mistakes, and goes on", () => {
+  const words = ["doctor", "/data", "s3://bucket/a", "/a", "ghcr.io/a/b", "--bogus"];
+  const { mistakes, pairs } = readConfig(words, { KIT_RETRIES: "0" });
+  assert.equal(mistakes.length, 4, mistakes.join("\n"));
+  assert.equal(pairs.length, 1);
+});

@@ -61,6 +61,18 @@ const CHECKS: Record<string, (object: Manifest) => void | Promise<void>> = {
     assert.ok(model.modelFormat.name);
   },
   "serving.kserve.io/v1alpha1 LocalModelCache": ({ spec }) => checkUri(spec.sourceModelUri),
+  "batch/v1 Job": async ({ spec }) => {
+    const { containers: [container], restartPolicy, volumes } = spec.template.spec;
+    // Pod Security admits the container of the base, as tests/deploy shows by its own code.
+    const [{ spec: { container: ours } }] = await manifests(PLAIN);
+    const { args, volumeMounts, ...same } = container;
+    assert.deepEqual(same, ours);
+    assert.equal(restartPolicy, "Never");
+    assert.deepEqual(volumeMounts, [{ name: volumes[0].name, mountPath: "/mnt/models" }]);
+    const config = readConfig(args, {});
+    assert.deepEqual([config.action, config.mistakes], ["doctor", []]);
+    assert.equal(config.pairs[0].destination, "/mnt/models");
+  },
   "v1 ServiceAccount": ({ metadata, secrets = [] }) => {
     assert.equal(metadata.name, "model-reader", "the InferenceServices name it so");
     for (const [name, value] of Object.entries(metadata.annotations ?? {})) {

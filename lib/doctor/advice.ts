@@ -2,7 +2,7 @@ import { parseEcrHost } from "../auth/ecr_host.ts";
 import { Failure } from "../errors.ts";
 import { parseObject } from "../json.ts";
 import type { Context } from "./finding.ts";
-import type { Visit } from "./modelkit.ts";
+import type { Visit } from "./visit.ts";
 
 /** Files with a token of the pod for a cloud, by the variable that names them. */
 const TOKEN_FILES = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AZURE_FEDERATED_TOKEN_FILE"];

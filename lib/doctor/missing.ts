@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import type { Visit } from "./modelkit.ts";
+import type { Visit } from "./visit.ts";
 
 /** So many tags are shown. */
 const SHOWN = 3;

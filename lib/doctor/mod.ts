@@ -10,8 +10,9 @@ import { Examiner } from "./examiner.ts";
 import type { Context } from "./finding.ts";
 import { HeardLog } from "./heard_log.ts";
 import { HOST_CHECKS } from "./host.ts";
-import { MODELKIT_CHECKS, type Visit } from "./modelkit.ts";
+import { MODELKIT_CHECKS } from "./modelkit.ts";
 import { Report } from "./report.ts";
+import type { Visit } from "./visit.ts";
 
 /** A request without a byte for so long is taken for none: people wait for the answer. */
 const STALL_MS = 8_000;

@@ -1,33 +1,15 @@
-import type { Pair } from "../arguments.ts";
-import { type Credentials, credentialsFor } from "../auth/mod.ts";
-import { asFailure, type Failure } from "../errors.ts";
+import { credentialsFor } from "../auth/mod.ts";
+import { asFailure } from "../errors.ts";
 import { chooseTransfer } from "../initialize.ts";
-import { type ModelKit, selectLayers, sizeOf } from "../modelkit.ts";
-import type { Network } from "../network.ts";
+import { selectLayers, sizeOf } from "../modelkit.ts";
 import { formatBytes } from "../progress.ts";
-import type { Manifest } from "../registry/manifest.ts";
 import { Signatures } from "../signature/mod.ts";
 import { withAdvice } from "./advice.ts";
 import { type Check, type Context, type Remark, Skip, Warning } from "./finding.ts";
 import { createKit, trustOf } from "./kit.ts";
 import { explainMissing } from "./missing.ts";
 import { readStart } from "./sample.ts";
-
-/** A ModelKit that a run would fetch, and what is known of it so far. */
-export interface Visit {
-  pair: Pair;
-  network: Network;
-  credentials?: Credentials;
-  modelkit?: ModelKit;
-  /** Why there is none. */
-  failure?: Failure;
-  /** Its manifest, and that of the index it was found in: what may be signed. */
-  manifests?: Manifest[];
-  /** What asking for the manifest made a run warn of. */
-  warnings?: string[];
-  /** Kit itself fetches the layers, so that nothing of that can be tried. */
-  isDirect?: boolean;
-}
+import type { Visit } from "./visit.ts";
 
 /** From the sign-in to the first bytes; each needs the one before. */
 export const MODELKIT_CHECKS: Check<Visit>[] = [

@@ -48,11 +48,15 @@ export function wayTo(
 
 /** Entries of NO_PROXY that look as if they were meant for a host, and do not cover it; each with what would. */
 export function nearMisses(
-  { host, hostname }: URL,
+  url: URL,
   variables: Readonly<Record<string, string>>,
 ): { entry: string; instead: string }[] {
+  const hostname = hostnameOf(url);
   return exceptions(variables).flatMap((entry) => {
-    if (entry.replace(/^https?:\/\//, "") === host) return [{ entry, instead: hostname }];
+    const bare = entry.replace(/^https?:\/\//, "");
+    if (entry !== hostname && [url.host, hostname].includes(bare)) {
+      return [{ entry, instead: hostname }];
+    }
     const domain = /^\*(\..+)$/.exec(entry)?.[1];
     return domain !== undefined && hostname.endsWith(domain) ? [{ entry, instead: domain }] : [];
   });

@@ -67,7 +67,7 @@ export class Report {
     this.#line(head + lines.join(`\n${" ".repeat(INDENT)}`));
   }
 
-  /** The last line. */
+  /** The last line, and as text one with the counts before it. */
   end({ failure, counts, seconds }: Verdict): void {
     const name = failure?.outcome ?? "ok";
     const { code } = OUTCOMES[name];
@@ -80,10 +80,10 @@ export class Report {
     const { ok, warn, fail, skip } = counts;
     const text = `${ok} ok, ${warn} warn, ${fail} fail, ${skip} skip in ${seconds.toFixed(1)} s`;
     const end = failure === undefined
-      ? "nothing stands in the way"
-      : `begin with the first failure (exit code ${code}, ${name})`;
+      ? "Nothing stands in the way of a run"
+      : `Begin with the first failure: a run ends with exit code ${code} (${name})`;
     const colour = COLOURS[failure === undefined ? "ok" : "fail"];
-    this.#line(`\n${text}: ${this.#paint(end, colour)}`);
+    this.#line(`\n${text}\n${this.#paint(end, colour)}`);
   }
 
   #begin(section: string): void {
