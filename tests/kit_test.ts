@@ -48,6 +48,23 @@ Deno.test("kit: the banner is shown on one line", async () => {
   assert.match(world.lines.at(-1) ?? "", / kit: Version: 1\.15\.0, Commit: abc$/);
 });
 
+Deno.test("kit: flags are checked by its help, which unpacks nothing", async () => {
+  await using world = await setUp("");
+  await world.kit.checkFlags(["-o", "--filter=model"]);
+  assert.deepEqual((await world.fake.calls()).map(({ args }) => args), [
+    ["unpack", "-o", "--filter=model", "--help"],
+  ]);
+});
+
+Deno.test("kit: a flag of KIT_UNPACK_FLAGS that it does not know is a mistake there, one of ours its age", async () => {
+  await using world = await setUp("echo 'Error: unknown flag: --new' >&2; exit 1", {
+    environment: { PATH: Deno.env.get("PATH") ?? "", KIT_UNPACK_FLAGS: "--new" },
+  });
+  assert.equal((await failureOf(() => world.kit.checkFlags(["--new"]))).outcome, "usage");
+  await using old = await setUp("echo 'Error: unknown flag: --new' >&2; exit 1");
+  assert.equal((await failureOf(() => old.kit.checkFlags(["--new"]))).outcome, "kit");
+});
+
 Deno.test("kit: the look for updates is switched off in its folder", async () => {
   await using world = await setUp("");
   await world.kit.quieten();

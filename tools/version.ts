@@ -11,6 +11,7 @@ const PLACES: { file: string; pattern: RegExp }[] = [
   { file: "deploy/Chart.yaml", pattern: /^version: (\S+)$/gm },
   { file: "deploy/Chart.yaml", pattern: /^appVersion: (\S+)$/gm },
   { file: "deploy/base/cluster_storage_container.yaml", pattern: /^ +image: \S+:(\S+)$/gm },
+  { file: "deploy/examples/doctor.yaml", pattern: /^ +image: \S+:(\S+)$/gm },
   { file: "README.md", pattern: /kitops-kserve:(\d+\.\d+\.\d+[\w.-]*)/g },
 ];
 

@@ -290,3 +290,21 @@ Deno.test("client: no network is unavailable, and the end of the run is its own 
   );
   assert.equal(ended, over);
 });
+
+Deno.test("client: a redirect to where nobody answers names that host", async () => {
+  const sites = { [REGISTRY]: () => redirect("https://nobody.test/blob?signature=secret") };
+  await using near = world(sites);
+  const failure = await failureOf(() => near.client.request(request()));
+  assert.equal(failure.outcome, "unavailable");
+  assert.match(failure.message, /^Cannot read it at "nobody\.test": /);
+  assert.doesNotMatch(failure.message, /signature/);
+});
+
+Deno.test("client: whether anybody is there is asked without signing in, and any answer is one", async () => {
+  await using near = world({ [REGISTRY]: () => unauthorized("Basic") }, ALICE);
+  const response = await near.client.ping(new AbortController().signal);
+  await response.body?.cancel();
+  assert.equal(response.status, 401);
+  assert.deepEqual(near.network.visits.map(({ path }) => path), ["/v2/"]);
+  assert.equal(sent(near.network.visits[0]), null);
+});
