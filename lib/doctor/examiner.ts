@@ -11,6 +11,8 @@ import {
 
 /** An answer that takes longer helps nobody who waits for it. */
 const LIMIT_MS = 10_000;
+/** After a signal main.ts leaves before 2 s are over. */
+const SETTLE_MS = 1000;
 
 export interface ExamineOptions {
   about?: Subject;
@@ -27,6 +29,8 @@ export class Examiner {
   /** The first one: what it ends with. */
   failure: Failure | undefined;
   readonly counts = { ok: 0, warn: 0, fail: 0, skip: 0 };
+  /** All that was begun. */
+  #open: Promise<unknown> = Promise.resolve();
   readonly #context: Context;
   readonly #show: (finding: Finding) => void;
 
@@ -77,20 +81,28 @@ export class Examiner {
     for (const { name } of checks) this.#note(name, new Skip(reason), about);
   }
 
+  /** Waits until what took too long has cleaned up after itself, but not for what never ends. */
+  async settle(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, SETTLE_MS));
+    await Promise.race([this.#open, late]);
+    clearTimeout(timer);
+  }
+
   async #ask<Patient>(check: Check<Patient>, patient: Patient, limit: number): Promise<Remark[]> {
     const { signal } = this.#context;
+    // What is not begun leaves nothing behind.
+    if (signal.aborted) return [ended(signal.reason)];
     const over = Promise.withResolvers<never>();
     const abort = () => over.reject(signal.reason);
     const timer = setTimeout(() => over.reject(tooSlow(check.name, limit)), limit);
     signal.addEventListener("abort", abort, { once: true });
     try {
-      if (signal.aborted) abort();
-      return [await Promise.race([over.promise, check.run(patient, this.#context)])].flat();
+      const work = check.run(patient, this.#context);
+      this.#open = Promise.all([this.#open, work.catch(() => {})]);
+      return [await Promise.race([over.promise, work])].flat();
     } catch (error) {
-      const failure = asFailure(error);
-      // KIT_TIMEOUT is a finding; a signal and a bug are for who started us.
-      if (["interrupt", "terminated", "bug"].includes(failure.outcome)) throw error;
-      return [failure];
+      return [ended(error)];
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
@@ -103,6 +115,13 @@ export class Examiner {
     this.failure ??= finding.failure;
     this.#show(finding);
   }
+}
+
+/** @throws a signal and a bug, which are for who started us: KIT_TIMEOUT and all else is a finding */
+function ended(error: unknown): Failure {
+  const failure = asFailure(error);
+  if (["interrupt", "terminated", "bug"].includes(failure.outcome)) throw error;
+  return failure;
 }
 
 function findingOf(check: string, remark: Remark, about: Subject): Finding {

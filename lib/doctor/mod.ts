@@ -69,6 +69,7 @@ export async function diagnose(given: Config, world: World): Promise<Failure | u
     await examineRegistries(examiner, context);
   } finally {
     end.abort();
+    await examiner.settle();
     context.network?.[Symbol.dispose]();
     await context.home?.[Symbol.asyncDispose]();
     if (context.leftover !== undefined) await removeTree(context.leftover);

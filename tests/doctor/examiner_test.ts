@@ -119,9 +119,13 @@ Deno.test("doctor: KIT_TIMEOUT is a finding of all that is not done yet", async 
     end.abort(late);
     return new Promise<Remark>(() => {});
   };
-  await examiner.examine([check("one", hangs), check("two", () => "fine")], undefined, {
-    isLoose: true,
-  });
+  await examiner.examine(
+    [check("one", hangs), check("two", () => assert.fail("begun"))],
+    undefined,
+    {
+      isLoose: true,
+    },
+  );
   assert.deepEqual(findings.map(({ failure }) => failure), [late, late]);
 });
 
@@ -137,3 +141,16 @@ for (const [name, error] of Object.entries(THROWN)) {
     assert.deepEqual(findings, []);
   });
 }
+
+Deno.test("doctor: what took too long is waited for at the end, until it has cleaned up", async () => {
+  const { examiner } = world();
+  const cleaning = Promise.withResolvers<void>();
+  const row = [check("one", () => cleaning.promise.then(() => "late"))];
+  await examiner.examine(row, undefined, { limit: 1 });
+  let isSettled = false;
+  const settled = examiner.settle().then(() => isSettled = true);
+  await Promise.resolve();
+  assert.equal(isSettled, false);
+  cleaning.resolve();
+  await settled;
+});
