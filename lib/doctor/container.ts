@@ -5,6 +5,7 @@ import { Network } from "../network.ts";
 import { PrivateFolder } from "../private_folder.ts";
 import { formatBytes } from "../progress.ts";
 import { readRequirement } from "../signature/requirement.ts";
+import { readTrust } from "../trust.ts";
 import { STAGING_PREFIX } from "../marker.ts";
 import { type Check, type Context, type Remark, Skip, Warning } from "./finding.ts";
 import { checkKit } from "./kit.ts";
@@ -46,25 +47,31 @@ async function checkCertificates(_: void, context: Context): Promise<Remark[]> {
   const { certificates } = context.network;
   const path = config.environment.SSL_CERT_FILE;
   const isMissing = path !== undefined && await Deno.stat(path).then(() => false, () => true);
-  const now = context.now();
-  const old = certificates.map(certificateOf).filter((certificate) =>
-    certificate !== undefined && new Date(certificate.validTo) < now
-  );
   const count = certificates.length;
   return [
     count === 0
       ? "the system's alone: KIT_CA_BUNDLE would add others"
       : `the system's and ${count} more, by ${sourcesOf(context).join(", ")}`,
-    ...old.map((certificate) =>
-      new Warning(
-        `A certificate to trust has expired: "${certificate!.subject}", ${certificate!.validTo}`,
-        `Replace it in ${sourcesOf(context).join(" or ")}`,
-      )
-    ),
+    ...await expiredWarning(context),
     ...isMissing
       ? [new Warning(`SSL_CERT_FILE names "${path}", which cannot be read`, "Correct or unset it")]
       : [],
   ];
+}
+
+/** Of certificates that were given for this program: SSL_CERT_FILE is the system's bundle, and some there are always old. */
+async function expiredWarning(context: Context): Promise<Warning[]> {
+  const { SSL_CERT_FILE: _, ...environment } = context.config.environment;
+  const now = context.now();
+  const expired = (await readTrust({ ...context.config, environment })).flatMap((pem) => {
+    const certificate = certificateOf(pem);
+    if (certificate === undefined || !(new Date(certificate.validTo) < now)) return [];
+    return [`"${certificate.subject.replaceAll("\n", ", ")}" (${certificate.validTo})`];
+  });
+  if (expired.length === 0) return [];
+  const shown = expired.slice(0, 3).join(", ") + (expired.length > 3 ? " and others" : "");
+  const hint = `Replace it in ${sourcesOf(context).join(" or ")}`;
+  return [new Warning(`A certificate to trust has expired: ${shown}`, hint)];
 }
 
 function sourcesOf({ config: { caBundle, environment, flags } }: Context): string[] {
@@ -95,32 +102,30 @@ async function checkSigner(_: void, context: Context): Promise<Remark> {
 }
 
 async function checkPrivateFolder(_: void, context: Context): Promise<Remark> {
-  let place: string | undefined;
+  let isElsewhere = false;
   try {
     context.home = await PrivateFolder.create(async () => {
-      const { home, path } = await substitute(context);
-      place = path;
-      return home;
+      isElsewhere = true;
+      return context.leftover = await substitute(context);
     });
   } catch (error) {
     throw new Failure("destination", `Cannot keep kit's private files: ${messageOf(error)}`, {
       hint: "Let /dev/shm or the destination be writable",
     });
   }
-  return place === undefined
-    ? "in memory, in /dev/shm"
-    : new Warning(`/dev/shm is not writable: kit's private files go to "${place}"`);
+  return isElsewhere
+    ? new Warning("/dev/shm cannot be written: a run keeps kit's private files in the destination")
+    : "in memory, in /dev/shm";
 }
 
-/** Where a run has them then: in the destination; where that is not there yet, in a folder of the system's. */
-async function substitute(context: Context): Promise<{ home: string; path: string }> {
-  for (const { destination } of context.config.pairs) {
+/** In a destination, as a run; where none is there yet, in a folder of the system's. */
+async function substitute({ config: { pairs } }: Context): Promise<string> {
+  for (const { destination } of pairs) {
     const options = { dir: destination, prefix: STAGING_PREFIX };
-    const home = await Deno.makeTempDir(options).catch(() => undefined);
-    if (home !== undefined) return { home: context.leftover = home, path: destination };
+    const folder = await Deno.makeTempDir(options).catch(() => undefined);
+    if (folder !== undefined) return folder;
   }
-  const home = context.leftover = await Deno.makeTempDir();
-  return { home, path: home };
+  return await Deno.makeTempDir();
 }
 
 async function checkTerminationLog(_: void, { config }: Context): Promise<Remark> {

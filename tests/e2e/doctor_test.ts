@@ -1,7 +1,7 @@
 // Mistakes that people make, each planted once: doctor finds it, names the setting, and ends with a run's exit code.
 import assert from "node:assert/strict";
 import { serveAws, stsError } from "../auth/aws_server.ts";
-import { AS_USER, UID } from "../support/as_user.ts";
+import { AS_USER, mounting, UID } from "../support/as_user.ts";
 import { makeCertificate, makeOwnAuthority, type TestCertificate } from "../support/certificate.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
 import { diagnosed, type Line } from "../support/doctor.ts";
@@ -169,6 +169,13 @@ Deno.test("doctor: mistakes that a registry without sign-in shows", async (t) =>
       check: "signer",
       code: 2,
       says: /KIT_COSIGN_KEY/,
+    },
+    {
+      name: "no /dev/shm to write to, with the private files in the destination",
+      through: mounting("mount -t tmpfs -o ro tmpfs /dev/shm"),
+      check: "private files",
+      code: 0,
+      says: /\/dev\/shm cannot be written/,
     },
     {
       name: "kit is missing",
@@ -490,7 +497,7 @@ Deno.test("doctor: mistakes of TLS", async (t) => {
       env: { KIT_CA_BUNDLE: `${await Deno.readTextFile(tls.ca)}${bad.expired.cert}` },
       check: "certificates",
       code: 0,
-      says: /has expired: "CN=localhost".*Replace it in KIT_CA_BUNDLE/,
+      says: /has expired: "CN=localhost" \(.*Replace it in KIT_CA_BUNDLE/,
     },
     {
       name: "SSL_CERT_FILE that is not there",
