@@ -6,6 +6,7 @@ import { makeCertificate, makeOwnAuthority, type TestCertificate } from "../supp
 import { ConnectProxy } from "../support/connect_proxy.ts";
 import { diagnosed, type Line } from "../support/doctor.ts";
 import { type Fault, FaultProxy, type Seen } from "../support/fault_proxy.ts";
+import { ForwardProxy } from "../support/forward_proxy.ts";
 import { putBlob, putManifest } from "../support/push.ts";
 import { signByBundle } from "../support/sign.ts";
 import { keyPair, pemOf } from "../support/signing.ts";
@@ -126,6 +127,9 @@ Deno.test("doctor: mistakes that a registry without sign-in shows", async (t) =>
   );
   await using volume = await Tmpfs.mount(folder.at("small"), "size=16k");
   await folder.write({ "foreign/model.bin": "mine", "not-mine/": "", "not-pem": "hello" });
+  await folder.write({ "locked/": "", "killed/.kit-storage.tmp-old/x": "half" });
+  using lock = await Deno.open(folder.at("locked"));
+  await using strict = new ForwardProxy({ hosts: {}, login: "proxy:pass-4716" });
 
   await find(t, place, [
     {
@@ -326,6 +330,36 @@ Deno.test("doctor: mistakes that a registry without sign-in shows", async (t) =>
       says: /a run goes on without this mirror.*KIT_MIRRORS/,
     },
     {
+      name: "a registry that is down, with a mirror that is not",
+      args: [`kit://${NOBODY}/team/model:v1.0`, destination],
+      env: { KIT_MIRRORS: `${NOBODY}=http://${world.host}` },
+      check: "connection",
+      code: 0,
+      says: /a run has a mirror of it/,
+    },
+    {
+      name: "a proxy that wants a password",
+      env: { HTTP_PROXY: `http://${strict.host}` },
+      check: "tls",
+      code: 5,
+      says: /the proxy wants a user and a password.*into the proxy's URL, as in HTTPS_PROXY=/,
+    },
+    {
+      name: "another initializer at work in the destination",
+      args: [uri, folder.at("locked")],
+      before: () => lock.lock(true),
+      check: "contents",
+      code: 0,
+      says: /Another initializer is at work in it/,
+    },
+    {
+      name: "what a killed start left",
+      args: [uri, folder.at("killed")],
+      check: "contents",
+      code: 0,
+      says: /"\.kit-storage\.tmp-old" is left of a start that was killed/,
+    },
+    {
       name: "a disk that is too small",
       args: [uri, volume.path],
       check: "space",
@@ -487,6 +521,14 @@ Deno.test("doctor: mistakes of TLS", async (t) => {
     },
     {
       name: "--plain-http too much",
+      env: { KIT_UNPACK_FLAGS: "--plain-http" },
+      check: "tls",
+      code: 5,
+      says: /it speaks TLS\. Leave --plain-http out of KIT_UNPACK_FLAGS/,
+    },
+    {
+      name: "--plain-http too much, where the server only hangs up",
+      args: at(wrongName),
       env: { KIT_UNPACK_FLAGS: "--plain-http" },
       check: "tls",
       code: 5,
@@ -667,6 +709,34 @@ Deno.test("doctor: where all is well it says so, ends with 0, and leaves nothing
       assert.ok(!lines.some(({ uri }) => uri !== undefined));
     },
   );
+});
+
+Deno.test("doctor: SIGTERM ends it with 143, and nothing is left behind", async () => {
+  const place = await createWorld();
+  await using world = place.world;
+  const asked = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  await using silent = faulty(world, ({ path }) => {
+    if (!path.includes("/manifests/")) return undefined;
+    asked.resolve();
+    return { hold: held.promise };
+  });
+  const uri = place.uri.replace(world.host, silent.host);
+  const ended = await world.run(["doctor", uri, place.destination], {
+    onStart: async (process) => {
+      await asked.promise;
+      process.kill("SIGTERM");
+    },
+  });
+  held.resolve();
+  assert.equal(ended.code, 143, ended.stderr);
+  assert.match(ended.stdout, /^ +ok +connection /m);
+  assert.match(ended.sentence, /^Stopped by SIGTERM/);
+  assert.deepEqual(await snapshot(place.destination), {});
+  const calls = await world.kitCalls();
+  for (const [, path] of calls.matchAll(/^KITOPS_HOME=(.*)$/gm)) {
+    await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+  }
 });
 
 function closedPort(): string {
