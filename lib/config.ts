@@ -1,5 +1,6 @@
 import { type Pair, readArguments, readPairs, readPatients } from "./arguments.ts";
 import { parseDuration } from "./duration.ts";
+import { type Expectation, parseExpectations } from "./expect.ts";
 import { unknownVariables } from "./unknown_variables.ts";
 import { Failure, messageOf } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
@@ -18,6 +19,8 @@ export interface Config {
   action: "run" | "doctor" | "help" | "version";
   pairs: Pair[];
   flags: UnpackFlags;
+  /** What ModelKits must have. */
+  expect: Expectation[];
   user?: string;
   password?: Secret;
   /** The host that `user` and `password` are for. */
@@ -109,6 +112,7 @@ export function readConfig(args: string[], variables: Record<string, string>): R
     action,
     pairs,
     flags: flags ?? parseUnpackFlags(""),
+    expect: parseExpectations(environment.KIT_EXPECT ?? "", mistakes),
     ...readUser(environment, pairs, mistakes),
     dockerConfigJson: secret(environment.KIT_DOCKER_CONFIG_JSON),
     kitBin: environment.KIT_BIN ?? "kit",

@@ -19,6 +19,14 @@ export const ENVIRONMENT: VariableGroup[] = [
           "`--tls-cert`, `--cert`, `--key`, `--proxy`, `--concurrency`) count for the login too",
       },
       {
+        name: "KIT_EXPECT",
+        about:
+          "What a ModelKit must have, or its destination stays as it was: globs relative to the destination, split " +
+          "into words as KIT_UNPACK_FLAGS is. `model.onnx config/*.json` counts for every pair, " +
+          "`/mnt/models/0=model.onnx` for a destination, `kit://ghcr.io/llm/**=*.safetensors` for URIs. A file of 0 " +
+          "bytes does not count, nor a folder of such",
+      },
+      {
         name: "KIT_TRANSFER",
         about:
           "How layers are fetched. `verified`: on several connections, each layer compared with its digest before " +

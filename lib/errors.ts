@@ -6,7 +6,11 @@ export const OUTCOMES = {
   "ok": { code: 0, retryable: false, when: "every destination is complete" },
   "usage": { code: 2, retryable: false, when: "arguments, environment or flags are wrong" },
   "auth": { code: 3, retryable: false, when: "401, 403, or an identity that fails" },
-  "not found": { code: 4, retryable: false, when: "no such repository, tag or digest" },
+  "not found": {
+    code: 4,
+    retryable: false,
+    when: "no such repository, tag or digest, or not the files that KIT_EXPECT names",
+  },
   "unavailable": {
     code: 5,
     retryable: true,

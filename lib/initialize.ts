@@ -3,12 +3,14 @@ import type { Pair } from "./arguments.ts";
 import type { Config } from "./config.ts";
 import { Destination, destinationFailure } from "./destination.ts";
 import { Failure } from "./errors.ts";
+import { checkExpectations } from "./expect.ts";
 import { Kit } from "./kit.ts";
+import { showKitfile } from "./kitfile.ts";
 import type { Log } from "./log.ts";
 import type { Entry } from "./marker.ts";
 import { type ModelKit, namedPaths, selectLayers, sizeOf } from "./modelkit.ts";
 import { PrivateFolder } from "./private_folder.ts";
-import { publish, refuseForeign } from "./publish.ts";
+import { publish, refuseForeign, withReplaced } from "./publish.ts";
 import { formatReference } from "./reference.ts";
 import type { Registries } from "./registry/registries.ts";
 import type { Signatures } from "./signature/mod.ts";
@@ -70,7 +72,7 @@ async function initializeLocked(pair: Pair, context: Context): Promise<Result> {
   if (reference.digest !== undefined) {
     // What a URI with a digest stands for never changes; of an index the marker has the digest of its ModelKit.
     const entry = await destination.find({ uri, filters, signature });
-    if (entry !== undefined) return complete(entry, pair, log);
+    if (entry !== undefined) return await complete(entry, { destination, pair, config, log });
   }
 
   await using home = await PrivateFolder.create(() => destination.staging());
@@ -104,7 +106,7 @@ async function initializeLocked(pair: Pair, context: Context): Promise<Result> {
         uri,
       });
     }
-    return complete(entry, pair, log);
+    return await complete(entry, { destination, pair, config, log });
   }
   if (modelkit === undefined) throw outage;
   return await fill({ destination, transfer, modelkit, pair }, context);
@@ -120,7 +122,7 @@ interface Job {
 /** Unpacks next to what is there, and publishes it. */
 async function fill(job: Job, context: Context): Promise<Result> {
   const { destination, transfer, modelkit, pair } = job;
-  const { config: { flags, pairs }, log, signal } = context;
+  const { config: { expect, flags, pairs }, log, signal } = context;
   const { uri, reference } = pair;
   const { digest } = modelkit;
   const started = context.now();
@@ -153,8 +155,9 @@ async function fill(job: Job, context: Context): Promise<Result> {
     started,
     now: context.now,
     signal,
+    accept: (files) => checkExpectations(expect, pair, files),
   });
-  await showKitfile(destination.root, published, log);
+  if (published.files["Kitfile"] !== undefined) await showKitfile(destination.root, log);
   return { digest, bytes: bytesOf(published), cost: transfer.cost() };
 }
 
@@ -217,20 +220,20 @@ export async function trustFlags(
   return [`--tls-cert=${path}`];
 }
 
-function complete(entry: Entry, { uri, destination }: Pair, log: Log): Result {
-  log.info(`Complete already: ${destination}`, { uri, digest: entry.digest });
-  return { digest: entry.digest, bytes: 0 };
+/** @throws {Failure} where it was complete before KIT_EXPECT said what it does now */
+async function complete(
+  entry: Entry,
+  { destination, pair, config, log }: Pick<Context, "config" | "log"> & {
+    destination: Destination;
+    pair: Pair;
+  },
+): Promise<Result> {
+  const { uri, digest } = entry;
+  checkExpectations(config.expect, pair, await withReplaced(destination.root, entry));
+  log.info(`Complete already: ${pair.destination}`, { uri, digest });
+  return { digest, bytes: 0 };
 }
 
 function bytesOf(entry: Entry): number {
   return Object.values(entry.files).reduce((sum, { size }) => sum + size, 0);
-}
-
-/** Upstream's entrypoint shows the Kitfile that it unpacked; so do we. */
-async function showKitfile(root: string, entry: Entry, log: Log): Promise<void> {
-  if (entry.files["Kitfile"] === undefined) return;
-  log.info("Unpacked ModelKit:");
-  for (const line of (await Deno.readTextFile(`${root}/Kitfile`)).trimEnd().split("\n")) {
-    log.info(`  ${line}`);
-  }
 }

@@ -22,6 +22,8 @@ export interface Entry {
   /** `publishing`: a run ended in the middle. Its files are ours, but they may be of two versions or missing. */
   status: "publishing" | "complete";
   files: Record<string, FileState>;
+  /** Files that it has and others are in the place of: kept by -i, or of a neighbour with -o. */
+  replaced?: string[];
   /** Folders that this ModelKit brought. */
   directories: string[];
   started: string;
@@ -94,9 +96,11 @@ export function isReserved(path: string): boolean {
 function isEntry(value: unknown): value is Entry {
   if (!isObject(value)) return false;
   const { uri, digest, filters, signature, status, files, directories, started } = value;
+  const { replaced = [] } = value;
   return [uri, digest, started, signature ?? ""].every((item) => typeof item === "string") &&
     (status === "publishing" || status === "complete") &&
     isStrings(filters) && isStrings(directories) && directories.every(isOwnPath) &&
+    isStrings(replaced) && replaced.every(isOwnPath) &&
     isObject(files) &&
     Object.entries(files).every(([path, state]) => isOwnPath(path) && isFileState(state));
 }

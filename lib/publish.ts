@@ -2,7 +2,7 @@ import { type ConflictRule, inTheWay, parentsOf, planMoves } from "./conflicts.t
 import type { Destination } from "./destination.ts";
 import { Failure } from "./errors.ts";
 import { type Entry, writeMarker } from "./marker.ts";
-import { listTree, lstatIfPresent, syncAll, type Tree } from "./tree.ts";
+import { type FileState, listTree, lstatIfPresent, stateOf, syncAll, type Tree } from "./tree.ts";
 
 export interface PublishOptions {
   /** The folder inside the destination's staging folder that kit has filled. */
@@ -18,6 +18,8 @@ export interface PublishOptions {
   version: string;
   started: Date;
   now(): Date;
+  /** Throws where these are not the files that are wanted: the ModelKit's, as they will be in the destination. */
+  accept?(files: ReadonlyMap<string, FileState>): void;
   /** Stops it as long as nothing is visible; from then on finishing is the better way. */
   signal?: AbortSignal;
 }
@@ -45,6 +47,7 @@ export async function publish(destination: Destination, options: PublishOptions)
 
   const kept = await planMoves(root, staged, earlier, options.rule);
   const files = Object.fromEntries([...staged.files].filter(([path]) => !kept.has(path)));
+  options.accept?.(await withReplaced(root, { files, replaced: [...kept] }));
   const entry: Entry = {
     uri: options.uri,
     digest: options.digest,
@@ -52,6 +55,7 @@ export async function publish(destination: Destination, options: PublishOptions)
     ...(options.signature === undefined ? {} : { signature: options.signature }),
     status: "publishing",
     files,
+    ...(kept.size === 0 ? {} : { replaced: [...kept] }),
     directories: staged.directories,
     started: options.started.toISOString(),
   };
@@ -117,9 +121,25 @@ function sortEntries(
   };
 }
 
-function without(entry: Entry, replaced: Record<string, unknown>): Entry {
-  const files = Object.entries(entry.files).filter(([path]) => !Object.hasOwn(replaced, path));
-  return { ...entry, files: Object.fromEntries(files) };
+function without(entry: Entry, others: Record<string, unknown>): Entry {
+  const files = Object.entries(entry.files).filter(([path]) => !Object.hasOwn(others, path));
+  const gone = Object.keys(entry.files).filter((path) => Object.hasOwn(others, path));
+  if (gone.length === 0) return entry;
+  const replaced = [...entry.replaced ?? [], ...gone];
+  return { ...entry, files: Object.fromEntries(files), replaced };
+}
+
+/** All files of a ModelKit as they are in the destination, those that are not its own included. */
+export async function withReplaced(
+  root: string,
+  { files, replaced = [] }: Pick<Entry, "files" | "replaced">,
+): Promise<Map<string, FileState>> {
+  const all = new Map(Object.entries(files));
+  for (const path of replaced) {
+    const info = await Deno.stat(`${root}/${path}`).catch(() => undefined);
+    if (info?.isFile) all.set(path, stateOf(info));
+  }
+  return all;
 }
 
 /** Removes what earlier runs put there and nobody has any more; of folders only those that are empty then. */

@@ -31,6 +31,7 @@ Deno.test("config: with nothing but a pair everything has its default", () => {
     connections: 8,
     kitBin: "kit",
     attempts: 6,
+    expect: [],
     mirrors: new Map(),
     signature: undefined,
     timeout: undefined,
@@ -200,6 +201,12 @@ const MISTAKES: [name: string, args: string[], environment: Record<string, strin
     ],
     ["101 attempts", PAIR, { KIT_RETRIES: "101" }, /KIT_RETRIES is "101"/],
     ["half an attempt", PAIR, { KIT_RETRIES: "1.5" }, /whole number/],
+    [
+      "an expectation that is no glob",
+      PAIR,
+      { KIT_EXPECT: "ok a[b" },
+      /KIT_EXPECT, "a\[b": there is a "\["/,
+    ],
     [
       "an unfinished quote",
       PAIR,

@@ -37,6 +37,11 @@ Deno.test("marker: one of ours with a signature is read", () => {
   assert.deepEqual(entry, { ...ENTRY, signature: "sha256:11" });
 });
 
+Deno.test("marker: one of ours with files that were replaced is read", () => {
+  const [entry] = parseMarker(marker({ replaced: ["a/c"] }))?.modelkits ?? [];
+  assert.deepEqual(entry, { ...ENTRY, replaced: ["a/c"] });
+});
+
 const STATE = { size: 1, mtime: 1 };
 const HOSTILE: [name: string, text: string][] = [
   ["no JSON", "{"],
@@ -53,6 +58,8 @@ const HOSTILE: [name: string, text: string][] = [
   ["no start", marker({ started: null })],
   ["another status", marker({ status: "done" })],
   ["a signature that is a number", marker({ signature: 1 })],
+  ["replaced files that are a text", marker({ replaced: "a" })],
+  ["a replaced file outside", marker({ replaced: ["../a"] })],
   ["filters that are a text", marker({ filters: "model" })],
   ["a filter that is a number", marker({ filters: [1] })],
   ["files that are a list", marker({ files: [] })],

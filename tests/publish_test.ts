@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Destination } from "../lib/destination.ts";
 import type { FailureName } from "../lib/errors.ts";
 import { type Entry, MARKER_NAME, readMarker, STAGING_PREFIX, writeMarker } from "../lib/marker.ts";
-import { publish, type PublishOptions, refuseForeign } from "../lib/publish.ts";
+import { publish, type PublishOptions, refuseForeign, withReplaced } from "../lib/publish.ts";
 import { failureOf } from "./support/failure.ts";
 import { TestFolder } from "./support/folder.ts";
 import { recordLog } from "./support/recorded_log.ts";
@@ -321,6 +321,41 @@ Deno.test("publish: of two URIs with the same file the second wins with -o, and 
   await put(folder, { "same": "22" }, { uri: OTHER, neighbours: BOTH, rule: OVERWRITE });
   assert.deepEqual(await contents(folder), { "one": "1", "same": "22" });
   assert.deepEqual([await isComplete(folder), await isComplete(folder, OTHER)], [true, true]);
+});
+
+/** Sizes of the files that a ModelKit has in the folder "dest". */
+async function sizes(folder: TestFolder, entry: Entry): Promise<Record<string, number>> {
+  const files = await withReplaced(folder.at("dest"), entry);
+  return Object.fromEntries([...files].map(([path, { size }]) => [path, size]));
+}
+
+Deno.test("publish: files that others are in the place of are remembered, and looked at where they are", async () => {
+  await using folder = await TestFolder.create();
+  await put(folder, { "same": "1", "one": "1" }, { neighbours: BOTH, rule: OVERWRITE });
+  await put(folder, { "same": "22" }, { uri: OTHER, neighbours: BOTH, rule: OVERWRITE });
+  const marker = await readMarker(folder.at("dest"));
+  const first = marker!.modelkits.find(({ uri }) => uri === URI)!;
+  assert.deepEqual(await sizes(folder, first), { "one": 1, "same": 2 });
+  await Deno.remove(folder.at("dest/same"));
+  assert.deepEqual(await sizes(folder, first), { "one": 1 });
+});
+
+Deno.test("publish: it asks whether these are the files that are wanted, and changes nothing when they are not", async () => {
+  await using folder = await TestFolder.create();
+  await put(folder, { "old": "1" });
+  await folder.write({ "dest/mine": "" });
+  const asked: [string, number][] = [];
+  const accept: PublishOptions["accept"] = (files) => {
+    for (const [path, { size }] of files) asked.push([path, size]);
+    throw new RangeError("not wanted");
+  };
+  await assert.rejects(
+    put(folder, { "old": "22", "a/new": "333", "mine": "4444" }, { accept, rule: IGNORE }),
+    RangeError,
+  );
+  assert.deepEqual(asked.sort(), [["a/new", 3], ["mine", 0], ["old", 2]]);
+  assert.deepEqual(await contents(folder), { "mine": "", "old": "1" });
+  assert.ok(await isComplete(folder));
 });
 
 /** Publishes, and dies before the last step. */

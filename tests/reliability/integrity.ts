@@ -1,4 +1,5 @@
 // Bytes that are not those that the digests are of, in the registry or on the way.
+import assert from "node:assert/strict";
 import { blobPath } from "../../tools/registry.ts";
 import { FaultProxy, type Seen } from "../support/fault_proxy.ts";
 import type { Case, CaseWorld, Pushed } from "./cases.ts";
@@ -149,6 +150,37 @@ const ON_THE_WAY: Case[] = [
     exits: [6],
     left: "nothing",
     run: (world) => changed(world, ({ range }) => range !== null, flipped),
+  },
+  {
+    name: "the wrong ModelKit, where KIT_EXPECT names a file that it does not have",
+    promise: "untouched",
+    exits: [0, 4, 4],
+    left: "what was there",
+    run: async (world) => {
+      const env = { KIT_EXPECT: "model.bin data/*.csv" };
+      await world.foreign({ "theirs.txt": "theirs" });
+      const right = await world.push();
+      await world.start({ env });
+      await world.remember();
+      // The tag moves, and what it stands for lacks the dataset, or has an empty one.
+      await world.push({ "model.bin": `another of ${world.name}` });
+      await world.start({ env, pairs: [[right, world.destination]] });
+      await world.push({ "model.bin": `a third of ${world.name}`, "data/x.csv": "" });
+      await world.start({ env, pairs: [[right, world.destination]] });
+    },
+  },
+  {
+    name: "a complete folder, of which KIT_EXPECT wants more than it has",
+    promise: "untouched",
+    exits: [0, 4],
+    left: "what was there",
+    run: async (world) => {
+      await world.push();
+      await world.start();
+      await world.remember();
+      const { sentence } = await world.start({ env: { KIT_EXPECT: "model.onnx" } });
+      assert.match(sentence, /^Cannot find "model.onnx" in .*: it has Kitfile, model.bin, data/);
+    },
   },
   {
     name: "the manifest is cut on the way, and nobody says so",
