@@ -9,7 +9,7 @@ export const OUTCOMES = {
   "not found": {
     code: 4,
     retryable: false,
-    when: "no such repository, tag or digest, or not the files that KIT_EXPECT names",
+    when: "no such repository, tag, digest, or file of KIT_EXPECT",
   },
   "unavailable": {
     code: 5,
