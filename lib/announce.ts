@@ -2,7 +2,8 @@ import type { Config } from "./config.ts";
 import { messageOf, OUTCOMES } from "./errors.ts";
 import type { Result } from "./initialize.ts";
 import type { Log } from "./log.ts";
-import { formatBytes } from "./progress.ts";
+import { formatDuration } from "./duration.ts";
+import { formatBytes } from "./format_bytes.ts";
 import { type Report, sentenceOf, terminationMessage, writeTermination } from "./termination.ts";
 import type { TransferCost } from "./transfer/mod.ts";
 
@@ -15,7 +16,7 @@ export function summary({ pairs }: Config, results: Result[], seconds: number): 
       pairs.map(({ destination }) => destination).join(", ")
     }`;
   if (bytes === 0) return `${what}: nothing was missing`;
-  const speed = `${formatBytes(bytes)} in ${seconds.toFixed(1)} s, ${
+  const speed = `${formatBytes(bytes)} in ${formatDuration(seconds)}, ${
     formatBytes(bytes / seconds)
   }/s`;
   const limit = lastCost(results)?.limit;

@@ -16,7 +16,7 @@ export const KSERVE_DESTINATION = "/mnt/models";
 
 /** The command line, taken apart. */
 export interface Arguments {
-  options: { format?: string; level?: string };
+  options: { format?: string; level?: string; isQuiet: boolean };
   /** What was asked for instead of a run. */
   action: "run" | "doctor" | "help" | "version";
   words: string[];
@@ -25,9 +25,9 @@ export interface Arguments {
 /** @param mistakes gets a sentence for each option that there is not */
 export function readArguments(args: string[], mistakes: string[]): Arguments {
   const parsed = parseArgs(args, {
-    boolean: ["help", "version"],
+    boolean: ["help", "version", "quiet"],
     string: ["_", "log-format", "log-level"],
-    alias: { help: "h" },
+    alias: { help: "h", quiet: "q" },
     unknown: (name: string) => {
       // It is called for positional words too.
       if (name.startsWith("-") && name !== "-") mistakes.push(`there is no option "${name}"`);
@@ -38,7 +38,11 @@ export function readArguments(args: string[], mistakes: string[]): Arguments {
   // No URI is so short: a host has a dot or a port, and a repository follows it.
   const isDoctor = words[0] === "doctor";
   return {
-    options: { format: last(parsed["log-format"]), level: last(parsed["log-level"]) },
+    options: {
+      format: last(parsed["log-format"]),
+      level: last(parsed["log-level"]),
+      isQuiet: parsed.quiet,
+    },
     action: parsed.help ? "help" : parsed.version ? "version" : isDoctor ? "doctor" : "run",
     words: isDoctor ? words.slice(1) : words,
   };

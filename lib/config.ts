@@ -108,6 +108,13 @@ export function readConfig(args: string[], variables: Record<string, string>): R
     ? readPatients(words, mistakes)
     : [];
 
+  const logLevel = oneOf(
+    "--log-level",
+    options.level,
+    LOG_LEVELS,
+    oneOf("KIT_LOG_LEVEL", environment.KIT_LOG_LEVEL, LOG_LEVELS, "info"),
+  );
+
   const config: Config = {
     action,
     pairs,
@@ -130,12 +137,7 @@ export function readConfig(args: string[], variables: Record<string, string>): R
       LOG_FORMATS,
       oneOf("KIT_LOG_FORMAT", environment.KIT_LOG_FORMAT, LOG_FORMATS, "text"),
     ),
-    logLevel: oneOf(
-      "--log-level",
-      options.level,
-      LOG_LEVELS,
-      oneOf("KIT_LOG_LEVEL", environment.KIT_LOG_LEVEL, LOG_LEVELS, "info"),
-    ),
+    logLevel: options.isQuiet && isTalkative(logLevel) ? "warn" : logLevel,
     environment,
     warnings: [
       ...warningsFor(environment),
@@ -145,6 +147,11 @@ export function readConfig(args: string[], variables: Record<string, string>): R
   };
   if (mistakes.length > 0 && action === "run") throw usage(mistakes);
   return Object.freeze(config);
+}
+
+/** Whether it shows more than what went wrong. */
+function isTalkative(level: LogLevel): boolean {
+  return LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf("warn");
 }
 
 function warningsFor(environment: Record<string, string>): string[] {

@@ -17,3 +17,13 @@ export function parseDuration(text: string): number | undefined {
   const ms = Math.round(total);
   return ms >= 1 && ms <= MAX_MS ? ms : undefined;
 }
+
+/** A duration as people read it, to about a hundredth: `3.2 s`, `45 s`, `39 min 6 s`, `2 h 5 min`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

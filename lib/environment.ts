@@ -94,7 +94,11 @@ export const ENVIRONMENT: VariableGroup[] = [
     title: "Reporting",
     variables: [
       { name: "KIT_LOG_FORMAT", about: "`text` or `json`", standard: "text" },
-      { name: "KIT_LOG_LEVEL", about: "`debug`, `info`, `warn` or `error`", standard: "info" },
+      {
+        name: "KIT_LOG_LEVEL",
+        about: "`debug`, `info`, `warn` or `error`. Progress is shown with `debug` and `info`",
+        standard: "info",
+      },
       {
         name: "KIT_TERMINATION_LOG",
         about: "File for the termination message, written in place",

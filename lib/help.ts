@@ -24,6 +24,7 @@ export function helpText(version: string): string {
     "Options:",
     "  --log-format=text|json              instead of KIT_LOG_FORMAT",
     "  --log-level=debug|info|warn|error   instead of KIT_LOG_LEVEL",
+    "  -q, --quiet                         warnings and errors only, no progress",
     "  --version                           show the version",
     "  -h, --help                          show this text",
     ...ENVIRONMENT.flatMap((group) => [

@@ -4,6 +4,7 @@ import type { Config } from "./config.ts";
 import { Destination, destinationFailure } from "./destination.ts";
 import { Failure } from "./errors.ts";
 import { checkExpectations } from "./expect.ts";
+import { formatBytes } from "./format_bytes.ts";
 import { Kit } from "./kit.ts";
 import { showKitfile } from "./kitfile.ts";
 import type { Log } from "./log.ts";
@@ -11,10 +12,10 @@ import type { Entry } from "./marker.ts";
 import { type ModelKit, namedPaths, selectLayers, sizeOf } from "./modelkit.ts";
 import { PrivateFolder } from "./private_folder.ts";
 import { publish, refuseForeign, withReplaced } from "./publish.ts";
-import { formatReference } from "./reference.ts";
 import type { Registries } from "./registry/registries.ts";
 import type { Signatures } from "./signature/mod.ts";
 import { refuseFullDisk } from "./space.ts";
+import type { Screen } from "./terminal.ts";
 import { DirectTransfer } from "./transfer/direct.ts";
 import type { Accept, Transfer, TransferCost } from "./transfer/mod.ts";
 import { VerifiedTransfer } from "./transfer/verified.ts";
@@ -36,8 +37,8 @@ export interface Context {
   now(): Date;
   /** Bytes that this user can still write to the file system of a path. */
   freeBytes(path: string): Promise<number>;
-  /** Draws a progress bar on a terminal. */
-  draw?(text: string): void;
+  /** Where bars are drawn. */
+  screen?: Screen;
 }
 
 /** What became of one pair. */
@@ -138,8 +139,8 @@ async function fill(job: Job, context: Context): Promise<Result> {
 
   const tree = `${await destination.staging()}/tree`;
   const words = { uri, digest, bytes: needed };
-  log.info(`Unpacking ${formatReference(reference)} to ${pair.destination}`, words);
-  const progress = { log, uri, total: needed, draw: context.draw };
+  log.info(`Unpacking ${uri} (${formatBytes(needed)}) to ${pair.destination}`, words);
+  const progress = { log, uri, total: needed, screen: context.screen };
   {
     await using _writeBack = new WriteBack(tree, signal);
     await transfer.unpack({ reference, modelkit, tree, progress });

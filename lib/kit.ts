@@ -165,7 +165,9 @@ export class Kit {
       reference,
       progress: options.progress,
       patience: options.patience,
-      onLine: (line) => this.#show(line),
+      // Where it is staged is nobody's business, and soon gone.
+      onLine: (line) =>
+        line.includes(directory) ? this.#options.log.debug(`kit: ${line}`) : this.#show(line),
     });
   }
 

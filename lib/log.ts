@@ -9,30 +9,32 @@ export type LogFormat = typeof LOG_FORMATS[number];
 
 /**
  * The fields that a line may carry beside its message: an allowlist, kept where lines are written. A field of
- * another name is shown as `***`, so that a careless `{ headers }` cannot leak.
+ * another name is shown as `***`, so that a careless `{ headers }` cannot leak. Numbers that the message says in a
+ * better form are for machines alone.
  */
-const FIELDS = [
-  "uri",
-  "destination",
-  "host",
-  "digest",
-  "source",
-  "bytes",
-  "total",
-  "seconds",
-  "mbps",
-  "attempt",
-  "attempts",
-  "code",
-  "outcome",
-  "retryable",
-  "hint",
-  "path",
-  "percent",
-  "connections",
-  "retries",
-  "limit",
-] as const;
+const FIELDS: Record<string, "all" | "machines"> = {
+  uri: "all",
+  destination: "all",
+  host: "all",
+  digest: "all",
+  source: "all",
+  bytes: "machines",
+  total: "machines",
+  percent: "machines",
+  seconds: "machines",
+  secondsLeft: "machines",
+  bytesPerSecond: "machines",
+  attempt: "all",
+  attempts: "all",
+  code: "all",
+  outcome: "machines",
+  retryable: "machines",
+  hint: "all",
+  path: "all",
+  connections: "machines",
+  retries: "machines",
+  limit: "machines",
+};
 
 export type Fields = Record<string, string | number | boolean | undefined>;
 
@@ -76,15 +78,20 @@ export class Log {
     this.#write("error", message, fields);
   }
 
+  /** Whether lines of this level are written. */
+  isShown(level: LogLevel): boolean {
+    return LOG_LEVELS.indexOf(level) >= this.#level;
+  }
+
   #write(level: LogLevel, message: string, fields: Fields): void {
-    if (LOG_LEVELS.indexOf(level) < this.#level) return;
+    if (!this.isShown(level)) return;
     const time = this.#sink.now().toISOString();
     const shown = visible(fields);
     const text = printable(redact(message));
     this.#sink.write(
       this.format === "json"
         ? JSON.stringify({ time, level, message: text, ...shown })
-        : [time, level.toUpperCase().padEnd(5), text, ...Object.entries(shown).map(pair)].join(" "),
+        : [time, level.toUpperCase().padEnd(5), text, ...forPeople(shown, text)].join(" "),
     );
   }
 }
@@ -93,10 +100,21 @@ function visible(fields: Fields): Record<string, string | number | boolean> {
   const shown: Record<string, string | number | boolean> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    if (!(FIELDS as readonly string[]).includes(name)) shown[name] = "***";
+    if (!Object.hasOwn(FIELDS, name)) shown[name] = "***";
     else shown[name] = typeof value === "string" ? printable(redact(value)) : value;
   }
   return shown;
+}
+
+/** What the message does not say yet. */
+function forPeople(shown: ReturnType<typeof visible>, message: string): string[] {
+  return Object.entries(shown)
+    .filter(([name, value]) => FIELDS[name] !== "machines" && !isIn(message, value))
+    .map(pair);
+}
+
+function isIn(message: string, value: string | number | boolean): boolean {
+  return typeof value === "string" && message.includes(value);
 }
 
 function pair([name, value]: [string, string | number | boolean]): string {

@@ -108,6 +108,13 @@ export function planLayers(modelkit: ModelKit, filters: string[]): Layer[] {
   return order.flatMap((digest) => selected.get(digest) ?? []);
 }
 
+/** What people know a layer by. */
+export function layerName({ layers, components }: ModelKit, digest: string): string {
+  const component = components?.find((one) => one.digest === digest);
+  return layers.find((one) => one.digest === digest)?.path ?? component?.path ?? component?.name ??
+    digest.slice(0, "sha256:".length + 12);
+}
+
 /** Total size in bytes of different layers. */
 export function sizeOf(layers: Layer[]): number {
   return [...new Map(layers.map((layer) => [layer.digest, layer.size])).values()].reduce(

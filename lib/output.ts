@@ -18,6 +18,11 @@ export class Output {
     this.#write = write;
   }
 
+  /** Whether something waits to be written. */
+  get isBusy(): boolean {
+    return this.#writing !== undefined;
+  }
+
   /** Takes a text with whole lines, or one that may be lost. */
   write(text: string): void {
     if (this.#isClosed) return;

@@ -1,86 +1,131 @@
+import { barLines, percentOf, type Row } from "./bars.ts";
+import { formatDuration } from "./duration.ts";
+import { formatBytes } from "./format_bytes.ts";
 import type { Log } from "./log.ts";
+import { Rate } from "./rate.ts";
+import type { Screen } from "./terminal.ts";
 
 const LINE_EVERY_MS = 10_000;
-const BAR_EVERY_MS = 200;
-const BAR_WIDTH = 28;
+const DRAW_EVERY_MS = 200;
+const LOOK_EVERY_MS = 1000;
+/** To look may mean to walk through many files: it takes at most one part in so many of the time. */
+const LOOK_COST = 20;
+
+/** A layer that is under way. */
+export interface LayerProgress {
+  /** As people know it: its path. */
+  name: string;
+  bytes: number;
+  size: number;
+}
+
+/** How far a transfer is. */
+export interface Measured {
+  bytes: number;
+  /** Bytes expected, 0 if unknown. */
+  total: number;
+  /** Where they can be told apart. */
+  layers?: LayerProgress[];
+}
 
 export interface ProgressOptions {
   log: Log;
-  /** What is under way, as the first word of a line: the URI. */
+  /** What is under way. */
   uri: string;
-  /** Bytes expected, 0 if unknown. */
-  total: number;
-  /** Bytes so far. */
-  done(): Promise<number>;
-  /** Draws on a terminal, where standard error is one and the log is text: replaces the line that it drew before. */
-  draw?(text: string): void;
+  measure(): Promise<Measured>;
+  /** Where bars are drawn, instead of lines of the log. */
+  screen?: Screen;
 }
 
-/** Shows how far a transfer is: a bar on a terminal, otherwise a line of the log every 10 s. */
+/** Shows how far a transfer is: bars on a terminal, otherwise a line of the log every 10 s. */
 export class Progress implements Disposable {
   /** Bytes at the last look. */
   bytes = 0;
   readonly #options: ProgressOptions;
   readonly #started = performance.now();
   readonly #timer: ReturnType<typeof setInterval>;
-  #lastLine = performance.now();
+  readonly #rate: Rate;
+  #layerRates = new Map<string, Rate>();
+  #lastLine = this.#started;
+  #nextLook = this.#started;
   #looking = false;
   #disposed = false;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#look(), options.draw === undefined ? 1000 : BAR_EVERY_MS);
+    this.#rate = new Rate(0, this.#started);
+    const every = options.screen === undefined ? LOOK_EVERY_MS : DRAW_EVERY_MS;
+    this.#timer = setInterval(() => this.#look(), every);
   }
 
   async #look(): Promise<void> {
-    if (this.#looking) return;
+    const asked = performance.now();
+    if (this.#looking || asked < this.#nextLook) return;
     this.#looking = true;
     try {
-      this.bytes = await this.#options.done();
-      if (!this.#disposed) this.#show();
+      const measured = await this.#options.measure();
+      const now = performance.now();
+      this.#nextLook = now + LOOK_COST * (now - asked);
+      this.bytes = measured.bytes;
+      this.#rate.add(measured.bytes, now);
+      if (!this.#disposed) this.#show(measured, now);
     } finally {
       this.#looking = false;
     }
   }
 
-  #show(): void {
-    const { log, uri, total, draw } = this.#options;
-    const now = performance.now();
-    const seconds = (now - this.#started) / 1000;
-    // What is on disk can be a little more than the layers: folders and several files of one layer.
-    const part = total === 0 ? 0 : Math.min(1, this.bytes / total);
-    const rate = `${formatBytes(this.bytes / seconds)}/s`;
-    if (draw !== undefined) {
-      const filled = Math.round(part * BAR_WIDTH);
-      const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-      draw(`${bar} ${Math.floor(part * 100)} % of ${formatBytes(total)}, ${rate}`);
-      return;
+  #show({ bytes, total, layers = [] }: Measured, now: number): void {
+    const { log, uri, screen } = this.#options;
+    // More than was expected: what is on disk may be more than the layers, and then nobody knows how much it will be.
+    const all = rowOf({ name: "Total", bytes, size: bytes > total ? 0 : total }, this.#rate);
+    if (screen !== undefined) {
+      return screen.draw(barLines(this.#rows(all, layers, now), screen.size()));
     }
     if (now - this.#lastLine < LINE_EVERY_MS) return;
     this.#lastLine = now;
-    log.info(`Unpacking: ${formatBytes(this.bytes)} of ${formatBytes(total)}, ${rate}`, {
+    const { size, speed, left } = all;
+    const part = size === 0 ? "" : ` of ${formatBytes(size)} (${percentOf(bytes, size)} %)`;
+    const rest = left === undefined ? "" : `, ${formatDuration(left)} left`;
+    log.info(`Unpacking: ${formatBytes(bytes)}${part}, ${formatBytes(speed)}/s${rest}`, {
       uri,
-      bytes: this.bytes,
-      total,
-      percent: Math.floor(part * 100),
-      seconds: Math.round(seconds),
+      bytes,
+      total: size || undefined,
+      percent: size === 0 ? undefined : percentOf(bytes, size),
+      bytesPerSecond: Math.round(speed),
+      seconds: Math.round((now - this.#started) / 1000),
+      secondsLeft: left === undefined ? undefined : Math.round(left),
     });
+  }
+
+  /** Those of the layers, then that of all; of a single layer there is nothing more to say. */
+  #rows(all: Row, layers: LayerProgress[], now: number): Row[] {
+    const rates = new Map<string, Rate>();
+    const rows = layers.map((layer) => {
+      const rate = this.#layerRates.get(layer.name) ?? new Rate(layer.bytes, now);
+      rate.add(layer.bytes, now);
+      rates.set(layer.name, rate);
+      return rowOf(layer, rate);
+    });
+    this.#layerRates = rates;
+    const isWhole = layers.length === 1 && layers[0].size > 0.99 * all.size;
+    return isWhole ? rows : [...rows, all];
   }
 
   [Symbol.dispose](): void {
     this.#disposed = true;
     clearInterval(this.#timer);
-    this.#options.draw?.("");
+    this.#options.screen?.draw([]);
   }
 }
 
-/** A number of bytes as people read it, in powers of 1000: `1.5 GB`. */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+function rowOf({ name, bytes, size }: LayerProgress, rate: Rate): Row {
+  return {
+    name,
+    bytes,
+    size,
+    speed: rate.speed,
+    left: size === 0 ? undefined : rate.left(size - bytes),
+  };
 }
 
 /** The total size in bytes of the files below a folder that another process is filling. */

@@ -7,6 +7,7 @@ import { Log, type LogFormat, type LogLevel } from "./log.ts";
 import { Network } from "./network.ts";
 import { Signatures } from "./signature/mod.ts";
 import { readRequirement } from "./signature/requirement.ts";
+import type { Screen } from "./terminal.ts";
 import { type Report, sentenceOf } from "./termination.ts";
 
 /** What the program may use of the world around it; main.ts makes the real one. */
@@ -19,8 +20,8 @@ export interface World {
   writeOutput(text: string): void;
   /** Whether standard output is a terminal. */
   isTerminal?: boolean;
-  /** Draws a progress bar where standard error is a terminal. */
-  draw?(text: string): void;
+  /** Where bars can be drawn: standard error, where it is a terminal. */
+  screen?: Screen;
   now(): Date;
   /** Bytes that this user can still write to the file system of a path. */
   freeBytes(path: string): Promise<number>;
@@ -61,6 +62,7 @@ export async function run(world: World): Promise<number> {
       return OUTCOMES.ok.code;
     }
     log = createLog(world, { format: config.logFormat, level: config.logLevel });
+    log.info(`storage-initializer ${world.version}`);
     for (const warning of config.warnings) log.warn(warning);
     await fill(config, { world, log, report, started });
   } catch (error) {
@@ -103,7 +105,7 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     signal,
     now: world.now,
     freeBytes: world.freeBytes,
-    draw: log.format === "text" ? world.draw : undefined,
+    screen: log.format === "text" && log.isShown("info") ? world.screen : undefined,
   };
   const results: Result[] = [];
   for (const pair of config.pairs) {

@@ -1,5 +1,5 @@
 import { Failure } from "./errors.ts";
-import { formatBytes } from "./progress.ts";
+import { formatBytes } from "./format_bytes.ts";
 
 /**
  * Before the first byte, since a full disk in the middle harms whatever else is on the volume.

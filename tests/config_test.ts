@@ -89,6 +89,22 @@ Deno.test("config: signatures that are required are read, and an empty name is t
   assert.match(uncovered, /^Signatures do not cover datasets in S3/);
 });
 
+const QUIET: [args: string[], environment: Record<string, string>, level: string][] = [
+  [["--quiet"], {}, "warn"],
+  [["-q"], {}, "warn"],
+  [["--quiet"], { KIT_LOG_LEVEL: "debug" }, "warn"],
+  [["--quiet"], { KIT_LOG_LEVEL: "error" }, "error"],
+  [["--quiet", "--log-level=error"], {}, "error"],
+  [["--quiet", "--log-level=debug"], { KIT_LOG_LEVEL: "error" }, "warn"],
+];
+for (const [args, environment, level] of QUIET) {
+  Deno.test(`config: ${args.join(" ")} with ${JSON.stringify(environment)} is ${level}`, () => {
+    const config = readConfig([...args, ...PAIR], environment);
+    assert.equal(config.logLevel, level);
+    assert.equal(config.pairs.length, 1);
+  });
+}
+
 Deno.test("config: several pairs are read in their order", () => {
   const { pairs } = readConfig([...PAIR, ...OTHER], {});
   assert.deepEqual(pairs.map(({ uri, destination }) => [uri, destination]), [PAIR, OTHER]);

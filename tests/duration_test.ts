@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseDuration } from "../lib/duration.ts";
+import { formatDuration, parseDuration } from "../lib/duration.ts";
 
 const ROWS: [text: string, milliseconds: number | undefined][] = [
   ["90s", 90_000],
@@ -31,5 +31,24 @@ for (const [text, milliseconds] of ROWS) {
   const name = text.length > 20 ? "a number of 400 digits" : `"${text}"`;
   Deno.test(`duration: ${name} is ${milliseconds ?? "none"}`, () => {
     assert.equal(parseDuration(text), milliseconds);
+  });
+}
+
+const WRITTEN: [seconds: number, text: string][] = [
+  [0, "0.0 s"],
+  [0.168, "0.2 s"],
+  [9.94, "9.9 s"],
+  [9.96, "10 s"],
+  [59.4, "59 s"],
+  [59.6, "1 min 0 s"],
+  [2346.4, "39 min 6 s"],
+  [3599.4, "59 min 59 s"],
+  [3599.6, "1 h 0 min"],
+  [7500, "2 h 5 min"],
+  [86_400, "24 h 0 min"],
+];
+for (const [seconds, text] of WRITTEN) {
+  Deno.test(`duration: ${seconds} seconds are ${text}`, () => {
+    assert.equal(formatDuration(seconds), text);
   });
 }

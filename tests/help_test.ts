@@ -31,7 +31,7 @@ for (const [name, { code, when }] of Object.entries(OUTCOMES)) {
   });
 }
 
-for (const option of ["--log-format=", "--log-level=", "--version", "--help"]) {
+for (const option of ["--log-format=", "--log-level=", "--quiet", "--version", "--help"]) {
   Deno.test(`help: ${option} is explained`, () => {
     assert.ok(LINES.some((line) => line.startsWith("  ") && line.includes(option)));
   });

@@ -188,7 +188,9 @@ Deno.test("kit: a description of 1 MB on one line of inspect is read in full", a
 });
 
 Deno.test("kit: unpack gets the reference by its digest, the words and the folder", async () => {
-  await using world = await setUp("echo Unpacking; echo; echo more >&2");
+  await using world = await setUp(
+    "echo Unpacking; echo Unpacking to /dest/tree/x; echo; echo more >&2",
+  );
   await world.kit.unpack({ ...REFERENCE, digest: DIGEST }, "/dest/tree", {
     words: ["-f", "a b", "--new"],
     progress: () => 0,

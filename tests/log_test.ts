@@ -8,12 +8,28 @@ const TIME = "2026-01-02T03:04:05.678Z";
 
 Deno.test("log: a text line has time, level, message and fields", () => {
   const { log, lines } = recordLog();
-  log.info("Unpacking", { uri: "kit://h.io/a", bytes: 7, retryable: false });
+  log.info("Unpacking", { uri: "kit://h.io/a", code: 7 });
   log.warn("Look out");
   assert.deepEqual(lines, [
-    `${TIME} INFO  Unpacking uri=kit://h.io/a bytes=7 retryable=false`,
+    `${TIME} INFO  Unpacking uri=kit://h.io/a code=7`,
     `${TIME} WARN  Look out`,
   ]);
+});
+
+Deno.test("log: text repeats nothing that the message says, and has no numbers that are for machines", () => {
+  const { log, lines } = recordLog();
+  log.info("Unpacking kit://h.io/a", {
+    uri: "kit://h.io/a",
+    path: "/b",
+    bytes: 7,
+    retryable: false,
+  });
+  assert.deepEqual(lines, [`${TIME} INFO  Unpacking kit://h.io/a path=/b`]);
+});
+
+Deno.test("log: it can say whether a line would be shown", () => {
+  const { log } = recordLog({ level: "warn" });
+  assert.deepEqual(LOG_LEVELS.map((level) => log.isShown(level)), [false, false, true, true]);
 });
 
 Deno.test("log: a text field with blanks or quotes in it is quoted", () => {

@@ -54,7 +54,8 @@ export class DirectTransfer implements Transfer {
     const { kit, config, trust, retry: options } = this.#options;
     await retry(async () => {
       try {
-        using shown = new Progress({ ...progress, done: () => folderBytes(tree) });
+        const measure = async () => ({ bytes: await folderBytes(tree), total: progress.total });
+        using shown = new Progress({ ...progress, measure });
         await kit.unpack({ ...reference, digest: modelkit.digest }, tree, {
           words: [...config.flags.words, ...trust],
           progress: () => shown.bytes,

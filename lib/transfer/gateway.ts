@@ -8,6 +8,14 @@ import { type ProxyRequest, type Responder, serveConnection } from "./http_serve
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#endpoints
 const PATH_REGEXP = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/;
 
+/** A blob that is being delivered. */
+export interface BlobProgress {
+  digest: string;
+  size: number;
+  /** Bytes that kit has taken. */
+  bytes: number;
+}
+
 export interface GatewayOptions {
   downloads: Downloads;
   log: Log;
@@ -23,6 +31,8 @@ export interface GatewayOptions {
 export class Gateway implements AsyncDisposable {
   /** The proxy's address with the token that it demands: only for kit. */
   readonly proxy: string;
+  /** What kit reads now. */
+  readonly underWay = new Set<BlobProgress>();
   readonly #options: GatewayOptions;
   readonly #listener: Deno.TcpListener;
   readonly #authorization: string;
@@ -155,12 +165,15 @@ export class Gateway implements AsyncDisposable {
     connection: Deno.TcpConn,
   ): Promise<void> {
     let hasBegun = false;
+    const progress = { digest: blob.digest, size: blob.size, bytes: 0 };
+    this.underWay.add(progress);
     const delivery = this.#options.downloads.deliver(blob, async (bytes) => {
       const isFirst = !hasBegun;
       // Before the head, which may fail too: what kit does not take says nothing of the blob.
       hasBegun = true;
       if (isFirst) await respond.head(200, headers, blob.size);
       await respond.write(bytes);
+      progress.bytes += bytes.byteLength;
     }).catch((error: unknown) => {
       this.#blobFailure ??= asFailure(error);
       throw error;
@@ -176,6 +189,7 @@ export class Gateway implements AsyncDisposable {
       // A head was sent that promised all of it: to hang up is the only way left to say no.
       close(connection);
     } finally {
+      this.underWay.delete(progress);
       this.#deliveries.delete(settled);
     }
   }

@@ -15,7 +15,10 @@ export interface UnpackJob {
   modelkit: ModelKit;
   /** The folder that kit makes and fills. */
   tree: string;
-  progress: Omit<ProgressOptions, "done">;
+  progress: Omit<ProgressOptions, "measure"> & {
+    /** Bytes of its layers. */
+    total: number;
+  };
 }
 
 /** A way to get a ModelKit: `verified` through our gateway, or `direct` by kit itself. */

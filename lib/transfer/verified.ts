@@ -2,7 +2,7 @@ import type { AuthContext } from "../auth/mod.ts";
 import type { Config } from "../config.ts";
 import { Failure } from "../errors.ts";
 import type { Kit } from "../kit.ts";
-import { type ModelKit, planLayers } from "../modelkit.ts";
+import { layerName, type ModelKit, planLayers } from "../modelkit.ts";
 import { folderBytes, Progress } from "../progress.ts";
 import type { Manifest } from "../registry/manifest.ts";
 import type { Registries } from "../registry/registries.ts";
@@ -116,6 +116,9 @@ export class VerifiedTransfer implements Transfer {
     const plan = planLayers(job.modelkit, flags.filters);
     // A start that finds everything complete needs neither this nor node's crypto.
     const { CHUNK_BYTES, Downloads } = await import("./downloads.ts");
+    // Layers of parents, which only kit comes to know, and the Kitfile.
+    const unplanned = new Map<string, number>();
+    const isPlanned = (digest: string) => job.modelkit.layers.some((one) => one.digest === digest);
     const downloads = new Downloads({
       concurrency,
       buffers: Math.floor(BUFFER_BYTES / CHUNK_BYTES),
@@ -131,13 +134,23 @@ export class VerifiedTransfer implements Transfer {
         downloads,
         log: job.progress.log,
         manifest: (...name) => this.#manifestForKit(...name),
-        blob: (...name) => registries.blob(...name, use),
+        blob: async (...name) => {
+          const blob = await registries.blob(...name, use);
+          if (!isPlanned(blob.digest)) unplanned.set(blob.digest, blob.size);
+          return blob;
+        },
       });
       // Datasets of S3 are kit's own affair: that it goes on with them only the disk shows.
-      const measure = flags.includeRemote
-        ? () => folderBytes(job.tree)
-        : () => Promise.resolve(stats.bytes);
-      using shown = new Progress({ ...job.progress, done: measure });
+      const measure = async () => ({
+        bytes: flags.includeRemote ? await folderBytes(job.tree) : stats.bytes,
+        total: [...unplanned.values()].reduce((sum, size) => sum + size, job.progress.total),
+        layers: [...gateway.underWay].map(({ digest, bytes, size }) => ({
+          name: layerName(job.modelkit, digest),
+          bytes,
+          size,
+        })),
+      });
+      using shown = new Progress({ ...job.progress, measure });
       downloads.start();
       try {
         await kit.unpack({ ...job.reference, digest }, job.tree, {

@@ -28,6 +28,11 @@ export class FakeClock implements Disposable {
     return this.#intervals.size;
   }
 
+  /** Lets time pass in the middle of something, without what is due in it. */
+  pass(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
   /** Lets so many milliseconds pass, with everything that is due in them. */
   async tick(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
@@ -35,13 +40,13 @@ export class FakeClock implements Disposable {
       const [next] = [...this.#intervals.values()].filter(({ next }) => next <= end)
         .sort((a, b) => a.next - b.next);
       if (next === undefined) break;
-      this.#now = next.next;
+      this.#now = Math.max(this.#now, next.next);
       next.next += next.every;
       next.run();
       // What it began and does not wait for goes on in later turns of the event loop.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 
   [Symbol.dispose](): void {
