@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { readPairs } from "../lib/arguments.ts";
 import { checkExpectations, parseExpectations } from "../lib/expect.ts";
 import { asFailure, type Failure } from "../lib/errors.ts";
@@ -171,9 +172,9 @@ for (const [text, why] of MISTAKES) {
   });
 }
 
-Deno.test("expect: the README's example is read as it says", async () => {
-  const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
-  const [, text] = readme.match(/^KIT_EXPECT='([^']+)'$/m)!;
+Deno.test("expect: the example of the overlay, and of docs, is read as it says", async () => {
+  const path = new URL("../deploy/overlays/expect/values.yaml", import.meta.url);
+  const { env: [{ value: text }] } = parse(await Deno.readTextFile(path));
   const llm = { uri: "kit://registry.example.com/llm/team/chat:v1" };
   const files = { "Kitfile": 1, "config.json": 1, "model.gguf": 1 };
   assert.equal(check(text, { ...llm, files }), undefined);

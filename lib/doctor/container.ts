@@ -3,7 +3,7 @@ import { VARIABLES } from "../environment.ts";
 import { Failure, messageOf } from "../errors.ts";
 import { Network } from "../network.ts";
 import { PrivateFolder } from "../private_folder.ts";
-import { formatBytes } from "../progress.ts";
+import { formatBytes } from "../format_bytes.ts";
 import { readRequirement } from "../signature/requirement.ts";
 import { readTrust } from "../trust.ts";
 import { STAGING_PREFIX } from "../marker.ts";

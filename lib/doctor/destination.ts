@@ -5,7 +5,7 @@ import { urisIn } from "../initialize.ts";
 import { type Entry, readMarker, STAGING_PREFIX } from "../marker.ts";
 import { type ModelKit, namedPaths, selectLayers, sizeOf } from "../modelkit.ts";
 import { isFree } from "../private_folder.ts";
-import { formatBytes } from "../progress.ts";
+import { formatBytes } from "../format_bytes.ts";
 import { refuseForeign } from "../publish.ts";
 import { refuseFullDisk } from "../space.ts";
 import { removeTree } from "../tree.ts";

@@ -1,4 +1,4 @@
-import { formatBytes } from "../progress.ts";
+import { formatBytes } from "../format_bytes.ts";
 import { IgnoredRange } from "../registry/blob.ts";
 import type { ReadableBlob } from "../registry/mirrored_blob.ts";
 import { type Remark, Warning } from "./finding.ts";
