@@ -124,6 +124,8 @@ const REMEDIES: Record<string, string> = {
   EROFS: "Mount the volume writable",
   EEXIST: "Give a folder: there is a file of that name",
   ENOTDIR: "Give a folder: a part of the path is a file",
+  ENAMETOOLONG: "Give a destination with a shorter path, or pack shorter names",
+  EIO: "Look at the volume: its disk or its server fails",
 };
 
 /** An error of the file system as a `destination` failure; anything else as it is. */

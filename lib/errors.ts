@@ -83,7 +83,7 @@ export function asFailure(error: unknown): Failure {
   // Cleaning up failed after it, which is the lesser news.
   if (error instanceof SuppressedError) return asFailure(error.suppressed);
   return new Failure("bug", `An error that was not foreseen: ${messageOf(error)}`, {
-    hint: "Please report it with the stack above",
+    hint: "Please report it with the stack in the container's log",
     cause: error,
   });
 }

@@ -31,8 +31,10 @@ export function createFetch(options: FetchOptions): DisposableFetch {
       ...(options.http1Only ? { http1: true, http2: false } : {}),
     });
   } catch (error) {
-    throw new Failure("usage", `Cannot use the CA certificates: ${messageOf(error)}`, {
-      hint: "Give certificates in PEM form: -----BEGIN CERTIFICATE----- …",
+    throw new Failure("usage", `Cannot use the certificates: ${messageOf(error)}`, {
+      hint:
+        "Correct the PEM text of KIT_CA_BUNDLE, KServe's CA bundle, SSL_CERT_FILE, or the files of " +
+        "--tls-cert, --cert and --key in KIT_UNPACK_FLAGS",
       cause: error,
     });
   }

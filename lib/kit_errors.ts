@@ -139,7 +139,7 @@ export function kitFailure(
   return new Failure("kit", `Cannot ${purpose}: ${detail === "" ? end : detail}`, {
     hint: status.signal === "SIGKILL"
       ? "Raise the memory limit of the container if it was killed for it"
-      : "See kit's own words above; KIT_LOG_LEVEL=debug shows the command",
+      : "Look at the container's log for kit's own words; KIT_LOG_LEVEL=debug shows the command too",
     host,
   });
 }

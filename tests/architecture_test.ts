@@ -8,7 +8,6 @@ const LONGER: Record<string, number> = {};
 
 /** Files of lib without a test that mirrors them, and the test that holds them instead. */
 const TESTED_BY: Record<string, string> = {
-  "lib/announce.ts": "tests/e2e/failure_test.ts",
   "lib/arguments.ts": "tests/config_test.ts",
   "lib/conflicts.ts": "tests/publish_test.ts",
   "lib/run.ts": "tests/e2e/main_job_test.ts",

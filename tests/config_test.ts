@@ -187,6 +187,7 @@ Deno.test("config: all mistakes are told at once", async () => {
     /KIT_UNPACK_FLAGS: --dir is not allowed/,
   ];
   for (const part of parts) assert.match(failure.message, part);
+  assert.equal(failure.hint, "Correct the arguments or the environment; --help lists them");
 });
 
 const MISTAKES: [name: string, args: string[], environment: Record<string, string>, why: RegExp][] =

@@ -241,10 +241,14 @@ Deno.test("destination: a marker that is hostile counts as none", async () => {
 });
 
 const ERRORS: [code: string, hint: RegExp][] = [
-  ["ENOSPC", /more space/],
-  ["EDQUOT", /quota/],
-  ["EROFS", /writable/],
-  ["EACCES", /UID \d+ can write to/],
+  ["ENOSPC", /^Give the volume more space$/],
+  ["EDQUOT", /^Raise the volume's quota$/],
+  ["EROFS", /^Mount the volume writable$/],
+  ["EEXIST", /^Give a folder: there is a file of that name$/],
+  ["ENOTDIR", /^Give a folder: a part of the path is a file$/],
+  ["ENAMETOOLONG", /^Give a destination with a shorter path, or pack shorter names$/],
+  ["EIO", /^Look at the volume: its disk or its server fails$/],
+  ["EACCES", /^Make it a folder that UID \d+ can write to, for example with the pod's fsGroup$/],
 ];
 for (const [code, hint] of ERRORS) {
   Deno.test(`destination: ${code} becomes a failure that says what to do`, () => {

@@ -24,7 +24,7 @@ Deno.test("a text that is no certificate is a usage failure", () => {
     (error) => {
       assert.ok(error instanceof Failure);
       assert.equal(error.outcome, "usage");
-      assert.match(error.message, /^Cannot use the CA certificates: /);
+      assert.match(error.message, /^Cannot use the certificates: /);
       return true;
     },
   );

@@ -42,7 +42,11 @@ for (
   ]]
 ) {
   Deno.test(`words: an unfinished ${name} is refused`, () => {
-    assert.throws(() => splitWords(text), ShellWordsError);
+    assert.throws(() => splitWords(text), (error) => {
+      assert.ok(error instanceof ShellWordsError);
+      assert.equal(error.message, "a quote or a backslash at the end is not finished");
+      return true;
+    });
   });
 }
 

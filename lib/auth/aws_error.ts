@@ -108,7 +108,7 @@ function remedy({ name, message }: AwsRefusal, service: AwsService, identity: Aw
   if (/UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch/.test(name)) {
     return `Check ${who} and the secret that goes with it: AWS does not know them`;
   }
-  return `Check ${who}`;
+  return `Look at what AWS answered, and check ${who}`;
 }
 
 function refusalOf(error: unknown): AwsRefusal | undefined {

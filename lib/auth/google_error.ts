@@ -146,7 +146,7 @@ function remedy({ status, code, message }: GoogleRefusal, asked: Asked): string 
         ? `Put a new file in the place of ${where(asked)}: Google does not accept ${
           describeIdentity(identity)
         } any more`
-        : `Check ${where(asked)}`;
+        : `Look at what Google answered, and check ${where(asked)}`;
     case "Google's STS":
       return /attribute condition/i.test(message)
         ? `Let the attribute condition of the pool's provider accept this pod, or correct ${

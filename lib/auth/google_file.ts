@@ -75,11 +75,10 @@ export async function readCredentialFile(
   }
   const { type } = file;
   if (!isKnownType(type)) {
-    const what = typeof type === "string" ? `has the type "${type}"` : "has no type";
-    throw refuse(
-      what,
-      `Give credentials of type ${TYPES.join(", ").replace(/, (?=\w+$)/, " or ")}`,
-    );
+    const hint = `Give credentials of type ${TYPES.join(", ").replace(/, (?=\w+$)/, " or ")}`;
+    throw typeof type === "string"
+      ? refuse(`has the type "${type}"`, hint)
+      : refuse("has no type", hint);
   }
   for (const name of REQUIRED[type]) {
     if (typeof file[name] === "string" && file[name] !== "") continue;
@@ -89,35 +88,35 @@ export async function readCredentialFile(
   const credentials = file as unknown as CredentialFile;
   if (credentials.type === "external_account") {
     const problem = problemOf(credentials);
-    if (problem !== undefined) throw refuse(...problem);
+    if (problem !== undefined) throw refuse(problem.problem, problem.hint);
   }
   return credentials;
 }
 
 /** What is wrong with an external account, and what to do. */
-function problemOf(file: ExternalAccount): [problem: string, hint: string] | undefined {
+function problemOf(file: ExternalAccount): { problem: string; hint: string } | undefined {
   const source = asObject(file.credential_source);
   if (source?.executable !== undefined) {
-    return [
-      "names a program to run (credential_source.executable), which is never done here",
-      "Let credential_source name a file or a url",
-    ];
+    return {
+      problem: "names a program to run (credential_source.executable), which is never done here",
+      hint: "Let credential_source name a file or a url",
+    };
   }
   const kinds = ["file", "url", "environment_id"].filter((name) =>
     typeof source?.[name] === "string"
   );
   if (kinds.length === 0) {
-    return [
-      "has no credential_source that can be used",
-      "Let credential_source name a file, a url or an environment_id",
-    ];
+    return {
+      problem: "has no credential_source that can be used",
+      hint: "Let credential_source name a file, a url or an environment_id",
+    };
   }
   const { type, subject_token_field_name } = asObject(source?.format) ?? {};
   if (type === "json" && typeof subject_token_field_name !== "string") {
-    return [
-      'has the format "json" without subject_token_field_name',
-      "Add credential_source.format.subject_token_field_name",
-    ];
+    return {
+      problem: 'has the format "json" without subject_token_field_name',
+      hint: "Add credential_source.format.subject_token_field_name",
+    };
   }
   // Tokens are sent to these addresses, and what is no URL would fail much later.
   const urls = {
@@ -129,7 +128,7 @@ function problemOf(file: ExternalAccount): [problem: string, hint: string] | und
     if (url === undefined) continue;
     const { protocol } = (typeof url === "string" ? URL.parse(url) : null) ?? {};
     if (protocol === "https:" || protocol === "http:") continue;
-    return [`has a ${name} that is not an HTTP URL`, `Correct ${name}`];
+    return { problem: `has a ${name} that is not an HTTP URL`, hint: `Correct ${name}` };
   }
 }
 

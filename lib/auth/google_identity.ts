@@ -88,9 +88,11 @@ async function isPresent(
     case undefined:
       return await isGoogleMachine(context) || await isMetadataServer(url, context, probe);
     default:
-      throw new Failure("usage", `Cannot use METADATA_SERVER_DETECTION "${detection}"`, {
-        hint: "Give assume-present, none, bios-only or ping-only, or leave it empty",
-      });
+      throw new Failure(
+        "usage",
+        `Cannot use METADATA_SERVER_DETECTION "${detection}": it is none of its values`,
+        { hint: "Give assume-present, none, bios-only or ping-only, or leave it empty" },
+      );
   }
 }
 

@@ -108,8 +108,9 @@ export class Authorization {
     signal: AbortSignal,
   ): Promise<{ token: string; life: number }> {
     const { host, repository, plainHttp, fetch } = this.#options;
+    const hint = `Look at the token server that "${host}" names, or at what answers in its place`;
     const refuse = (why: string) =>
-      new Failure("auth", `Cannot get a token for "${host}": its realm ${why}`, { host });
+      new Failure("auth", `Cannot get a token for "${host}": its realm ${why}`, { host, hint });
     const url = URL.parse(realm ?? "");
     if (url === null || !(url.protocol === "https:" || (plainHttp && url.protocol === "http:"))) {
       throw refuse("is not an https URL");
@@ -142,7 +143,7 @@ export class Authorization {
         await response.body?.cancel();
         throw new Failure("auth", `Cannot ${purpose}: the token server answered 404 (not found)`, {
           host,
-          hint: `Look at the token server that "${host}" names, or at what answers in its place`,
+          hint,
         });
       }
       if (!response.ok) throw await statusFailure(response, purpose, host);
@@ -150,12 +151,12 @@ export class Authorization {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof RangeError)) throw networkFailure(error, purpose, host);
-      throw new Failure("auth", `Cannot ${purpose}: the answer is too long`, { host });
+      throw new Failure("auth", `Cannot ${purpose}: the answer is too long`, { host, hint });
     }
     const { token, access_token, expires_in } = parseObject(bytes);
     const value = typeof token === "string" && token !== "" ? token : access_token;
     if (typeof value !== "string" || !/^[\x21-\x7e]+$/.test(value)) {
-      throw new Failure("auth", `Cannot get a token for "${host}": the answer has none`, { host });
+      throw new Failure("auth", `Cannot ${purpose}: the answer has none`, { host, hint });
     }
     new Secret(value);
     const life = typeof expires_in === "number" && expires_in > 0 ? expires_in : STANDARD_LIFE_S;

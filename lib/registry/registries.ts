@@ -124,8 +124,9 @@ export class Registries {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const { size } = await this.blob(host, repository, digest);
     if (size > maxBytes) {
-      const message = `Cannot read ${what}: ${size} bytes are not ${what}`;
-      throw new Failure("integrity", message, { host });
+      const message = `Cannot read ${what}: it has ${size} bytes, and may have ${maxBytes}`;
+      const hint = "Look at what was pushed: this is not what its manifest calls it";
+      throw new Failure("integrity", message, { host, hint });
     }
     return await this.#sources.first(
       { host, repository, purpose: `read the blob ${digest}` },
@@ -172,7 +173,10 @@ export class Registries {
     }, { attempts, signal, log });
     const size = Number(response.headers.get("Content-Length") ?? NaN);
     if (Number.isSafeInteger(size)) return size;
-    throw new Failure("unavailable", `Cannot ${purpose}: it has no length`, { host });
+    throw new Failure("unavailable", `Cannot ${purpose}: it has no length`, {
+      host,
+      hint: "Look at the registry or the proxy in front of it",
+    });
   }
 }
 

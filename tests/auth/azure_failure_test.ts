@@ -146,7 +146,17 @@ const rows: Row[] = [
         ),
     },
     message: /^Microsoft Entra answered 400: AADSTS700016: Application .* 'Contoso Ltd'$/,
-    hint: /AZURE_CLIENT_ID/,
+    hint: /^Check AZURE_CLIENT_ID, and that AZURE_TENANT_ID is its tenant$/,
+    places: ["entra"],
+  },
+  {
+    name: "the certificate is unknown",
+    environment: PRINCIPAL,
+    answers: {
+      entra: () => entraError(401, "invalid_client", "AADSTS700027: Client assertion failed."),
+    },
+    message: /^Microsoft Entra answered 401: AADSTS700027: Client assertion failed$/,
+    hint: /^Upload the certificate to the application of AZURE_CLIENT_ID$/,
     places: ["entra"],
   },
   {
@@ -183,7 +193,7 @@ const rows: Row[] = [
         entraError(400, "invalid_resource", "AADSTS500011: The resource principal was not found."),
     },
     message: /^Microsoft Entra answered 400: AADSTS500011: /,
-    hint: /AZURE_AUTHORITY_HOST/,
+    hint: /^Check AZURE_AUTHORITY_HOST: the registry is in another cloud/,
     places: ["entra"],
   },
   {
@@ -191,7 +201,7 @@ const rows: Row[] = [
     environment: PRINCIPAL,
     answers: { entra: () => entraError(400, "invalid_grant", "AADSTS53003: Access is blocked.") },
     message: /^Microsoft Entra answered 400: AADSTS53003: Access is blocked$/,
-    hint: new RegExp(`the service principal "${CLIENT}".*AADSTS`),
+    hint: new RegExp(`the service principal "${CLIENT}".*Microsoft's list of AADSTS errors`),
     places: ["entra"],
   },
   {
@@ -247,7 +257,7 @@ const rows: Row[] = [
     environment: PRINCIPAL,
     answers: { entra: html(403) },
     message: /^Microsoft Entra answered 403: an answer that is not in Azure's form$/,
-    hint: /a proxy/,
+    hint: /in the place of Microsoft Entra: a proxy, or AZURE_AUTHORITY_HOST$/,
     places: ["entra"],
   },
   {
@@ -332,7 +342,16 @@ const rows: Row[] = [
     answers: { metadata: html(404) },
     outcome: "unavailable",
     message: /^the metadata service answered 404: an answer that is not in Azure's form$/,
-    hint: /AZURE_TOKEN_CREDENTIALS/,
+    hint: /^On a node of Azure let pods reach .*; elsewhere remove AZURE_TOKEN_CREDENTIALS$/,
+    places: ["metadata", "metadata", "metadata"],
+  },
+  {
+    name: "the node's identity is asked for by name where nobody answers",
+    environment: { AZURE_TOKEN_CREDENTIALS: "ManagedIdentityCredential" },
+    answers: { metadata: () => Promise.reject(new TypeError("connection refused")) },
+    outcome: "unavailable",
+    message: /^cannot reach the metadata service: connection refused$/,
+    hint: /^On a node of Azure let pods reach .*; elsewhere remove AZURE_TOKEN_CREDENTIALS$/,
     places: ["metadata", "metadata", "metadata"],
   },
   // The exchange.

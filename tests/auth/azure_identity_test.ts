@@ -98,7 +98,7 @@ const halves: [environment: Record<string, string>, message: string, hint: RegEx
   [
     { AZURE_CLIENT_ID: "id", AZURE_CLIENT_SECRET: "value-of-test" },
     "AZURE_CLIENT_SECRET is set, but AZURE_TENANT_ID is not",
-    /^Set AZURE_TENANT_ID, or/,
+    /^Set AZURE_TENANT_ID, or remove AZURE_CLIENT_SECRET$/,
   ],
   [
     { AZ_CLIENT_ID: "id", AZ_CLIENT_SECRET: "value-of-test" },
@@ -142,19 +142,21 @@ for (const [environment, message, hint] of halves) {
   });
 }
 
-const wrong: [environment: Record<string, string>, message: RegExp][] = [
+const wrong: [name: string, environment: Record<string, string>, message: RegExp][] = [
   [
+    "AzureCliCredential",
     { AZURE_TOKEN_CREDENTIALS: "AzureCliCredential" },
     /^Cannot use AZURE_TOKEN_CREDENTIALS "AzureCliCredential": it can be prod, Env/,
   ],
   [
+    "a tenant that is a path",
     { ...SECRET, AZURE_TENANT_ID: "../other" },
     /^Cannot use AZURE_TENANT_ID "\.\.\/other": it is not a tenant$/,
   ],
 ];
 
-for (const [environment, message] of wrong) {
-  Deno.test(`an Azure setting that cannot be understood: ${message.source}`, async () => {
+for (const [name, environment, message] of wrong) {
+  Deno.test(`an Azure setting that cannot be understood: ${name}`, async () => {
     const failure = await failureOf(() => findAzureIdentity(HOST, environment));
     assert.equal(failure.outcome, "usage");
     assert.match(failure.message, message);

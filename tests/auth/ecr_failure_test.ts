@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { awsFailure } from "../../lib/auth/aws_error.ts";
 import type { AwsIdentity } from "../../lib/auth/aws_identity.ts";
 import { credentialsFor } from "../../lib/auth/ecr.ts";
 import { LIMITS, requestToken } from "../../lib/auth/ecr_client.ts";
@@ -18,6 +19,8 @@ const POD = {
   AWS_CONTAINER_CREDENTIALS_FULL_URI: "POD",
   AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/var/run/pod-token",
 };
+
+type Asked = Omit<Parameters<typeof awsFailure>[1], "host">;
 
 interface Row {
   name: string;
@@ -116,7 +119,7 @@ const rows: Row[] = [
     sts: () => new Response("<html>Blocked by the proxy</html>", { status: 403 }),
     outcome: "auth",
     message: /^STS answered 403: an answer that is not in AWS's form$/,
-    hint: /a proxy/,
+    hint: /in the place of AWS: a proxy/,
     requests: 1,
   },
   {
@@ -199,7 +202,7 @@ const rows: Row[] = [
       ),
     outcome: "auth",
     message: /^ECR answered 403 InvalidSignatureException: Signature expired/,
-    hint: /clock/,
+    hint: /^Set the node's clock: AWS refuses requests/,
     requests: 3,
   },
   {
@@ -217,7 +220,7 @@ const rows: Row[] = [
     ecr: () => ecrToken("AAAA"),
     outcome: "auth",
     message: /^ECR answered 200: no token in the answer$/,
-    hint: /./,
+    hint: /^Look at what AWS answered, and check AWS_ACCESS_KEY_ID "AKIAOFTEST"$/,
     requests: 1,
   },
   {
@@ -234,7 +237,7 @@ const rows: Row[] = [
     environment: { ...KEYS, AWS_ENDPOINT_URL_ECR: closedAddress() },
     outcome: "unavailable",
     message: /^cannot reach ECR: .*[Cc]onnection refused/,
-    hint: /DNS/,
+    hint: /^Check the pod's DNS, its way to AWS/,
     requests: 0,
   },
   {
@@ -430,6 +433,33 @@ for (
       [...server.sts, ...server.ecr, ...server.container, ...server.instance].length,
       requests,
     );
+  });
+}
+
+const BY_THEMSELVES: [name: string, error: Error, asked: Asked, message: RegExp, hint: RegExp][] = [
+  [
+    "a profile that leads to nothing",
+    Object.assign(new Error("Could not resolve credentials"), { name: "CredentialsProviderError" }),
+    { service: "ECR", identity: { kind: "profile", profile: "x", from: 'AWS_PROFILE "x"' } },
+    /: AWS ECR: AWS_PROFILE "x": Could not resolve credentials$/,
+    /^Correct the profile, or give the pod a role or keys$/,
+  ],
+  [
+    "the instance's metadata service does not answer any more",
+    new Error("connection refused"),
+    {
+      service: "the instance's metadata service",
+      identity: { kind: "instance", endpoint: "", role: "r" },
+    },
+    /: AWS ECR: cannot reach the instance's metadata service: connection refused$/,
+    /^Give the pod a role of its own \(IRSA, Pod Identity\), or let NO_PROXY have 169\.254/,
+  ],
+];
+for (const [name, error, asked, message, hint] of BY_THEMSELVES) {
+  Deno.test(`AWS errors: ${name}`, () => {
+    const failure = awsFailure(error, { host: HOST, ...asked });
+    assert.match(failure.message, message);
+    assert.match(failure.hint ?? "", hint);
   });
 }
 

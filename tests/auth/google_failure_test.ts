@@ -123,7 +123,7 @@ const rows: Row[] = [
     outcome: "auth",
     message:
       /^the service account ".*" of GOOGLE_APPLICATION_CREDENTIALS .* its private_key is not a key/,
-    hint: /Check GOOGLE_APPLICATION_CREDENTIALS/,
+    hint: /[Cc]heck GOOGLE_APPLICATION_CREDENTIALS/,
     requests: 0,
   },
   // Federations that are of no use.
@@ -266,7 +266,7 @@ const rows: Row[] = [
     sites: { [TOKEN_SERVER]: oauth(401, "invalid_client", "The OAuth client was not found.") },
     outcome: "auth",
     message: /401 invalid_client: The OAuth client was not found\.$/,
-    hint: /Check GOOGLE_APPLICATION_CREDENTIALS/,
+    hint: /^Look at what Google answered, and check GOOGLE_APPLICATION_CREDENTIALS/,
     requests: 1,
   },
   {
@@ -311,7 +311,7 @@ const rows: Row[] = [
     sites: { [TOKEN_SERVER]: () => Response.json({ id_token: "x" }) },
     outcome: "auth",
     message: /answered 200: no token in the answer$/,
-    hint: /Check GOOGLE_APPLICATION_CREDENTIALS/,
+    hint: /[Cc]heck GOOGLE_APPLICATION_CREDENTIALS/,
     requests: 1,
   },
   {
@@ -329,7 +329,7 @@ const rows: Row[] = [
     sites: { [TOKEN_SERVER]: () => Response.json({ access_token: "a\r\nX-Evil: b" }) },
     outcome: "auth",
     message: /answered 200: no token in the answer$/,
-    hint: /Check GOOGLE_APPLICATION_CREDENTIALS/,
+    hint: /[Cc]heck GOOGLE_APPLICATION_CREDENTIALS/,
     requests: 1,
   },
   {
@@ -347,7 +347,7 @@ const rows: Row[] = [
     sites: { [TOKEN_SERVER]: () => new Response("x".repeat(300_000)) },
     outcome: "unavailable",
     message: /^cannot reach Google's token endpoint: The answer is longer than/,
-    hint: /proxy settings/,
+    hint: /^Check the pod's DNS, its way to Google, and the proxy settings; /,
     requests: 3,
   },
   // STS and IAM Credentials.

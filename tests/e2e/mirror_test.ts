@@ -192,6 +192,7 @@ Deno.test("a mirror: whatever it does, the tree is the registry's to the last by
       env: { KIT_MIRRORS: `${world.host}=http://${mirror.host}/cache`, KIT_TRANSFER: "direct" },
     });
     assert.equal(ended.code, 0, ended.stderr);
+    assert.match(ended.stderr, /KIT_TRANSFER is direct: layers are not verified/);
     assert.match(ended.stderr, /KIT_MIRRORS has no effect on direct transfer/);
   });
 

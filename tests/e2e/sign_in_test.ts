@@ -154,6 +154,10 @@ Deno.test("a registry with TLS and a private CA", async (t) => {
       const ended = await world.run([uri, destination], { env: { ...login, ...env } });
       assert.equal(ended.code, 0, ended.stderr);
       assert.equal(await Deno.readTextFile(`${destination}/model.bin`), "payload of TLS");
+      assert.equal(
+        / WARN .*--tls-verify=false works with direct transfer only: layers/.test(ended.stderr),
+        name === "--tls-verify=false",
+      );
     });
   }
 

@@ -242,27 +242,49 @@ Deno.test("bearer goes before basic", async () => {
   assert.equal((await here.authorization.header(signal))?.reveal(), "Bearer t1");
 });
 
-const REALMS: [name: string, realm: string | undefined, plainHttp: boolean, outcome?: string][] = [
-  ["plain HTTP where the registry is TLS", "http://auth.test/token", false, "auth"],
+const REALMS: [name: string, realm: string | undefined, plainHttp: boolean, says?: RegExp][] = [
+  [
+    "plain HTTP where the registry is TLS",
+    "http://auth.test/token",
+    false,
+    /its realm is not an https URL$/,
+  ],
   ["plain HTTP where plain HTTP is wanted", "http://auth.test/token", true],
   ["TLS where plain HTTP is wanted", REALM, true],
-  ["no URL", "auth.test/token", true, "auth"],
-  ["a file", "file:///etc/passwd", true, "auth"],
-  ["absent", undefined, true, "auth"],
-  ["a cloud's metadata", "https://169.254.169.254/latest", false, "auth"],
-  ["a cloud's metadata by plain HTTP", "http://169.254.169.254/latest", true, "auth"],
-  ["this machine itself", "https://localhost/token", false, "auth"],
+  ["no URL", "auth.test/token", true, /its realm is not an https URL$/],
+  ["a file", "file:///etc/passwd", true, /its realm is not an https URL$/],
+  ["absent", undefined, true, /its realm is not an https URL$/],
+  [
+    "a cloud's metadata",
+    "https://169.254.169.254/latest",
+    false,
+    /its realm cannot be used: it leads to .*link-local address$/,
+  ],
+  [
+    "a cloud's metadata by plain HTTP",
+    "http://169.254.169.254/latest",
+    true,
+    /its realm cannot be used: it leads to .*link-local address$/,
+  ],
+  [
+    "this machine itself",
+    "https://localhost/token",
+    false,
+    /its realm cannot be used: it leads to .*this machine itself$/,
+  ],
 ];
 
-for (const [name, realm, plainHttp, outcome] of REALMS) {
-  Deno.test(`a realm that is ${name} is ${outcome === undefined ? "asked" : "refused"}`, async () => {
+for (const [name, realm, plainHttp, says] of REALMS) {
+  Deno.test(`a realm that is ${name} is ${says === undefined ? "asked" : "refused"}`, async () => {
     await using here = world(token("t1"), { credentials: ALICE, plainHttp });
     const parameters: Record<string, string> = realm === undefined ? {} : { realm };
     const work = () =>
       here.authorization.answer([{ scheme: "bearer", parameters }], undefined, signal);
-    if (outcome === undefined) return assert.equal(await work(), true);
+    if (says === undefined) return assert.equal(await work(), true);
     const failure = await failureOf(work);
-    assert.deepEqual([failure.outcome, failure.transient, failure.host], [outcome, false, HOST]);
+    assert.deepEqual([failure.outcome, failure.transient, failure.host], ["auth", false, HOST]);
+    assert.match(failure.message, says);
+    assert.match(failure.hint ?? "", /^Look at the token server that "registry.test" names/);
     assert.deepEqual([here.network.visits, here.network.strays], [[], []]);
   });
 }
@@ -271,6 +293,12 @@ const redirect = new Response(null, { status: 307, headers: { Location: "https:/
 const BAD_ANSWERS: [name: string, answer: () => Response, outcome: string, says: RegExp][] = [
   ["401", () => new Response("", { status: 401 }), "auth", /answered 401/],
   ["403", () => new Response("", { status: 403 }), "auth", /answered 403/],
+  [
+    "404",
+    () => new Response("", { status: 404 }),
+    "auth",
+    /the token server answered 404 \(not found\)$/,
+  ],
   ["429", () => new Response("", { status: 429 }), "unavailable", /answered 429/],
   ["503", () => new Response("", { status: 503 }), "unavailable", /answered 503/],
   ["no JSON", () => new Response("<html>"), "auth", /the answer has none/],

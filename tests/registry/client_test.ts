@@ -109,6 +109,8 @@ Deno.test("client: Basic with a wrong password is sent once, and the second 401 
     [failure.outcome, failure.transient, failure.host],
     ["auth", false, "registry.test"],
   );
+  assert.match(failure.message, /: the registry answered 401 \(unauthorized\)$/);
+  assert.match(failure.hint ?? "", /^Check the credentials for this host/);
   assert.deepEqual(here.network.visits.map(sent), [null, BASIC]);
 });
 

@@ -109,7 +109,14 @@ for (const [name, body, outcome, tries] of CONFIGS) {
     });
     await here.registries.manifest(HOST, "org/model", "v1");
     const work = () => here.registries.config(HOST, "org/model", CONFIG.digest);
-    assert.equal((await failureOf(work)).outcome, outcome);
+    const failure = await failureOf(work);
+    assert.equal(failure.outcome, outcome);
+    if (outcome === "integrity") {
+      assert.equal(
+        failure.message,
+        `Cannot trust the blob ${CONFIG.digest}: what the registry sent has another digest`,
+      );
+    }
     assert.equal(here.network.visits.length, 1 + tries);
   });
 }
@@ -216,6 +223,8 @@ for (
     });
     const failure = await failureOf(() => registries.blob(HOST, "org/model", LAYER.digest));
     assert.equal(failure.outcome, "unavailable");
+    assert.match(failure.message, /^Cannot find the blob .*: it has no length$/);
+    assert.match(failure.hint ?? "", /^Look at the registry or the proxy in front of it$/);
   });
 }
 

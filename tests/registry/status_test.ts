@@ -3,28 +3,47 @@ import { Failure } from "../../lib/errors.ts";
 import { damageFailure, networkFailure, statusFailure } from "../../lib/registry/status.ts";
 import { Secret } from "../../lib/secret.ts";
 
-const STATUSES: [status: number, outcome: string, transient: boolean][] = [
-  [400, "unavailable", false],
-  [401, "auth", false],
-  [403, "auth", false],
-  [404, "not found", false],
-  [405, "unavailable", false],
-  [407, "unavailable", false],
-  [408, "unavailable", true],
-  [410, "unavailable", false],
-  [416, "integrity", false],
-  [418, "unavailable", false],
-  [429, "unavailable", true],
-  [500, "unavailable", true],
-  [502, "unavailable", true],
-  [503, "unavailable", true],
-  [504, "unavailable", true],
-  [599, "unavailable", true],
+const AGAIN = /^Try again later, or look at the registry$/;
+const STATUSES: [
+  status: number,
+  outcome: string,
+  transient: boolean,
+  says: RegExp,
+  hint: RegExp,
+][] = [
+  [400, "unavailable", false, /the registry answered 400$/, AGAIN],
+  [401, "auth", false, /the registry answered 401$/, /^Check the credentials for this host/],
+  [403, "auth", false, /the registry answered 403$/, /^Check the credentials for this host/],
+  [
+    404,
+    "not found",
+    false,
+    /the registry has no such repository, tag or digest$/,
+    /^Check the repository/,
+  ],
+  [405, "unavailable", false, /the registry answered 405$/, AGAIN],
+  [
+    407,
+    "unavailable",
+    false,
+    /the proxy wants a user and a password$/,
+    /^Put them into the proxy's URL, /,
+  ],
+  [408, "unavailable", true, /the registry answered 408$/, AGAIN],
+  [410, "unavailable", false, /the registry answered 410$/, AGAIN],
+  [416, "integrity", false, /it is shorter than the manifest says$/, /^Push the ModelKit again/],
+  [418, "unavailable", false, /the registry answered 418$/, AGAIN],
+  [429, "unavailable", true, /the registry answered 429$/, AGAIN],
+  [500, "unavailable", true, /the registry answered 500$/, AGAIN],
+  [502, "unavailable", true, /the registry answered 502$/, AGAIN],
+  [503, "unavailable", true, /the registry answered 503$/, AGAIN],
+  [504, "unavailable", true, /the registry answered 504$/, AGAIN],
+  [599, "unavailable", true, /the registry answered 599$/, AGAIN],
 ];
 
 const failureFor = (response: Response) => statusFailure(response, "read it", "ghcr.io");
 
-for (const [status, outcome, transient] of STATUSES) {
+for (const [status, outcome, transient, says, hint] of STATUSES) {
   Deno.test(`status ${status}: ${outcome}, ${transient ? "tried again" : "final"}`, async () => {
     const failure = await failureFor(new Response("", { status }));
     assert.deepEqual(
@@ -32,7 +51,8 @@ for (const [status, outcome, transient] of STATUSES) {
       [outcome, transient, "ghcr.io", undefined],
     );
     assert.match(failure.message, /^Cannot read it: /);
-    assert.ok((failure.hint ?? "") !== "");
+    assert.match(failure.message, says);
+    assert.match(failure.hint ?? "", hint);
   });
 }
 
@@ -104,7 +124,7 @@ const NETWORK: [name: string, error: unknown, transient: boolean, says: RegExp, 
     ),
     true,
     /^Cannot read it: Connection refused$/,
-    /network/,
+    /^Check the network, the proxy and the port of the registry$/,
   ],
   [
     "refused, as Deno 2.9 says it",
@@ -120,14 +140,14 @@ const NETWORK: [name: string, error: unknown, transient: boolean, says: RegExp, 
     new TypeError("client error (Connect): dns error: failed to lookup address"),
     true,
     /dns error/,
-    /DNS/,
+    /^Check the host's name and the DNS of the cluster$/,
   ],
   [
     "an unknown authority",
     new TypeError("client error (Connect): invalid peer certificate: UnknownIssuer"),
     false,
     /UnknownIssuer/,
-    /KIT_CA_BUNDLE/,
+    /^Give the CA certificate of the registry in KIT_CA_BUNDLE$/,
   ],
   [
     "a certificate that has ended",
@@ -149,7 +169,7 @@ const NETWORK: [name: string, error: unknown, transient: boolean, says: RegExp, 
     "plain HTTP where TLS was expected",
     new TypeError("client error (Connect): received corrupt message of type InvalidContentType"),
     false,
-    /does not speak TLS/,
+    /the registry does not speak TLS$/,
     /--plain-http/,
   ],
   [

@@ -301,7 +301,12 @@ const REALMS = ["http://169.254.169.254/token", "http://HERE/token", "file:///et
 }));
 
 /** What kit refuses to unpack, and we show: layers whose tar means harm. */
-const TARS: [name: string, exit: number, entries: (world: CaseWorld) => TarEntry[]][] = [
+const TARS: [
+  name: string,
+  exit: number,
+  entries: (world: CaseWorld) => TarEntry[],
+  says?: RegExp,
+][] = [
   ["a file above the destination", 8, () => [{ path: "../outside.txt", body: "x" }]],
   ["a file above the destination by a detour", 8, () => [{ path: "model/../../x", body: "x" }]],
   ["a file at an absolute path", 8, ({ volumes }) => [{ path: `${volumes}/canary/x`, body: "x" }]],
@@ -334,7 +339,12 @@ const TARS: [name: string, exit: number, entries: (world: CaseWorld) => TarEntry
   ],
   ["the same file twice", 8, () => [{ path: "model", body: "1" }, { path: "model", body: "2" }]],
   ["another Kitfile", 8, () => [{ path: "Kitfile", body: "evil" }]],
-  ["a file that is longer than the tar", 8, () => [{ path: "model", body: "1", size: 1024 ** 3 }]],
+  [
+    "a file that is longer than the tar",
+    8,
+    () => [{ path: "model", body: "1", size: 1024 ** 3 }],
+    /Pack and push the ModelKit again: kit cannot read what is in its layers$/,
+  ],
   [
     "a name with escapes that kit cannot write",
     8,
@@ -352,13 +362,15 @@ async function pushTar(world: CaseWorld, entries: TarEntry[], tag = "evil"): Pro
   return { ...pushed, uri };
 }
 
-const REFUSED_TARS = TARS.map(([name, exit, entries]): Case => ({
+const REFUSED_TARS = TARS.map(([name, exit, entries, says]): Case => ({
   name: `a layer with ${name}`,
   promise: "hostile",
   exits: [exit],
   left: "nothing",
   run: async (world) => {
-    await world.start({ pairs: [[await pushTar(world, entries(world)), world.destination]] });
+    const pushed = await pushTar(world, entries(world));
+    const ended = await world.start({ pairs: [[pushed, world.destination]] });
+    if (says !== undefined) assert.match(ended.sentence, says);
   },
 }));
 

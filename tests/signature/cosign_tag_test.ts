@@ -128,7 +128,10 @@ Deno.test("cosign tag: a payload without an end is not read", async () => {
   const failure = await failureOf(() =>
     evidenceOf(findTagged(store.registries, store.repository, subject))
   );
-  assert.match(failure.message, /^Cannot read a signature: \d+ bytes are not a signature$/);
+  assert.match(
+    failure.message,
+    /^Cannot read a signature: it has \d+ bytes, and may have 1048576$/,
+  );
 });
 
 Deno.test("cosign tag: without the tag it is not found", async () => {

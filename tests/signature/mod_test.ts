@@ -172,6 +172,14 @@ Deno.test("signatures: where not all could be asked it is not said that there is
   assert.deepEqual([failure.outcome, failure.transient], ["unavailable", true]);
 });
 
+Deno.test("signatures: with a key the hint says how to sign", async () => {
+  await using store = new Store();
+  const subject = await store.subject("unsigned");
+  const failure = await failureOf(() => signaturesOf(store).verify(store.repository, [subject]));
+  assert.match(failure.message, /: it is not signed$/);
+  assert.equal(failure.hint, "Sign it with cosign sign and the private key of KIT_COSIGN_KEY");
+});
+
 Deno.test("signatures: without a key the hint says who must sign", async () => {
   await using store = new Store();
   const subject = await store.subject("hint");
@@ -180,7 +188,8 @@ Deno.test("signatures: without a key the hint says who must sign", async () => {
   const unsigned = await failureOf(() => signatures.verify(store.repository, [subject]));
   assert.equal(unsigned.hint, 'Sign it with cosign sign, as "a@b.test"');
   await store.tagSignatures(subject, [tagged(subject.digest, PAIR)]);
-  const { hint } = await failureOf(() => signatures.verify(store.repository, [subject]));
+  const { hint, message } = await failureOf(() => signatures.verify(store.repository, [subject]));
+  assert.match(message, /: no signature counts: /);
   assert.match(hint!, /^It must be signed by "a@b\.test" of "https:\/\/issuer\.test": /);
 });
 
