@@ -42,6 +42,7 @@ export function helpText(version: string): string {
     ...Object.entries(OUTCOMES).map(([name, { code, when }]) =>
       `  ${String(code).padStart(3)}  ${name}: ${when}`
     ),
+    "  What to do about each message: docs/troubleshooting.md#exit-code-CODE-NAME",
     "",
   ].join("\n");
 }

@@ -11,7 +11,7 @@ import { addedEntries, type EnvEntry, parseManifests } from "./support/manifests
 const DOCUMENTS = [...await documents(), "CHANGELOG.md", "tools/npm/README.md"];
 
 /** Pages that others write while links to them are there already. */
-const TO_COME = ["docs/troubleshooting.md", "docs/metrics.md"];
+const TO_COME = ["docs/metrics.md"];
 
 /** Names in the documents that the program itself does not read. */
 const OTHER_NAMES = [
@@ -22,8 +22,14 @@ const OTHER_NAMES = [
   ...["CONTAINER_ENGINE", "DOCKER_BUILDKIT", "FUZZ_RUNS", "FUZZ_SEED"],
   // Of AWS and KServe, read where they are explained.
   ...["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "S3_ENDPOINT"],
+  ...["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_PROFILE"],
+  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+  // Kit's own, which win over its flags.
+  ...["KITOPS_CLIENT_CERT", "KITOPS_CLIENT_KEY"],
   // KServe's older names for Azure's.
   ...["AZ_CLIENT_ID", "AZ_TENANT_ID", "AZ_CLIENT_SECRET"],
+  // Behind either prefix.
+  ...["CLIENT_ID", "TENANT_ID", "CLIENT_SECRET"],
 ];
 
 const text = (path: string) => Deno.readTextFile(`${ROOT}/${path}`);

@@ -36,3 +36,9 @@ for (const option of ["--log-format=", "--log-level=", "--quiet", "--version", "
     assert.ok(LINES.some((line) => line.startsWith("  ") && line.includes(option)));
   });
 }
+
+Deno.test("help: it leads from an exit code to its section", async () => {
+  assert.ok(LINES.some((line) => line.includes("docs/troubleshooting.md#exit-code-CODE-NAME")));
+  const page = await Deno.readTextFile(new URL("../docs/troubleshooting.md", import.meta.url));
+  assert.match(page, /\(#exit-code-4-not-found\)/);
+});

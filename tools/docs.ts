@@ -1,4 +1,4 @@
-// Writes the tables of the README and of docs/configuration.md, and docs/reliability.md, from the code:
+// Writes the tables of the README and of docs/configuration.md, docs/reliability.md and docs/troubleshooting.md:
 // `deno run -A tools/docs.ts`; with --check it only compares.
 import manifest from "../deno.json" with { type: "json" };
 import { ENVIRONMENT } from "../lib/environment.ts";
@@ -8,9 +8,12 @@ import { FLAGS, REFUSAL } from "../lib/unpack_flags.ts";
 import { type Case, PROMISES } from "../tests/reliability/cases.ts";
 import { AREAS } from "../tests/reliability/mod.ts";
 import { readChartValues } from "./chart_values.ts";
+import { anchorOf, table } from "./markdown.ts";
 import { ROOT } from "./program.ts";
+import { sectionAnchor, troubleshootingPage } from "./troubleshooting/page.ts";
 
 const RELIABILITY = "docs/reliability.md";
+const TROUBLESHOOTING = "docs/troubleshooting.md";
 
 /** The pages with tables of the code, and which. */
 export const PAGES: Record<string, string[]> = {
@@ -56,7 +59,7 @@ export const TABLES: Record<string, () => string> = {
     table(
       ["code", "name", "when", "worth a retry"],
       Object.entries(OUTCOMES).map(([name, { code, when, retryable }]) => [
-        String(code),
+        linkToSection(code, name),
         name,
         when,
         name === "ok" ? "" : retryable ? "yes" : "no",
@@ -139,9 +142,9 @@ function rowOf({ name, exits, left }: Case): string[] {
   return [name, exits.map((code) => [code].flat().join(" or ")).join(", then "), left];
 }
 
-/** As GitHub makes it of a heading. */
-function anchorOf(heading: string): string {
-  return heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s-]/gu, "").replaceAll(" ", "-");
+function linkToSection(code: number, name: string): string {
+  const anchor = sectionAnchor(name);
+  return anchor === undefined ? `${code}` : `[${code}](docs/troubleshooting.md#${anchor})`;
 }
 
 function parts(text: string, marker: string): [string, string] {
@@ -150,16 +153,11 @@ function parts(text: string, marker: string): [string, string] {
   return [pieces[0], pieces[1]];
 }
 
-function table(head: string[], rows: string[][]): string {
-  return [head, head.map(() => "---"), ...rows]
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
-    .join("\n");
-}
-
 if (import.meta.main) {
   const read = (path: string) => Deno.readTextFile(`${ROOT}/${path}`);
   const pages: [path: string, now: string, wanted: string][] = [
     [RELIABILITY, await read(RELIABILITY).catch(() => ""), reliabilityPage()],
+    [TROUBLESHOOTING, await read(TROUBLESHOOTING).catch(() => ""), troubleshootingPage()],
   ];
   for (const [path, names] of Object.entries(PAGES)) {
     const now = await read(path);
