@@ -79,9 +79,9 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 const read = async (path: string) => [path, await Deno.readTextFile(`${ROOT}/${path}`)] as const;
-const sites = readMessages(
-  new Map(await Promise.all([...await filesBelow("lib"), "main.ts"].map(read))),
-);
+// What doctor finds ends no run, and stands beside what to do about it.
+const sources = (await filesBelow("lib")).filter((path) => !path.startsWith("lib/doctor/"));
+const sites = readMessages(new Map(await Promise.all([...sources, "main.ts"].map(read))));
 
 Deno.test("troubleshooting: the sources are read at all", () => {
   const find = (message: string) => sites.filter(({ messages }) => isIn(messages, message));
