@@ -1,4 +1,5 @@
 // Reads from the sources of lib what the program can say when it fails and when it warns.
+import { OUTCOMES } from "../../lib/errors.ts";
 import { type Node, nodesOf, parseSource } from "./syntax.ts";
 
 /** One place in the sources that says something, with `{}` for what is known only when it runs. */
@@ -264,14 +265,15 @@ function keyOf(pattern: Node, name: string): string | undefined {
     : undefined;
 }
 
-/** `new Failure(…)`, or the `super(…)` of a class that extends it. */
+/** `new Failure(…)`, or of a class that extends it: what begins with an outcome's name, or the class's own `super(…)`. */
 function isFailure(node: Node): boolean {
   if (node.type === "CallExpression" && node.callee.type === "Super") {
     let around = node.parent;
     while (around.type !== "ClassDeclaration") around = around.parent;
     return around.superClass?.name === "Failure";
   }
-  return node.type === "NewExpression" && calleeOf(node) === "Failure";
+  if (node.type !== "NewExpression") return false;
+  return calleeOf(node) === "Failure" || Object.hasOwn(OUTCOMES, node.arguments[0]?.value ?? "");
 }
 
 /** Whether a sum is one of texts, and not of numbers. */
