@@ -162,16 +162,22 @@ for (const [name, lines, outcome, hint, transient] of MESSAGES) {
 }
 
 /** What kit 1.0.0 says of what only newer versions have. */
-const TOO_OLD: [name: string, line: string, outcome: FailureName][] = [
+const TOO_OLD: [name: string, line: string, outcome: FailureName, hint?: RegExp][] = [
   ["a flag", "Error: unknown flag: --include-remote", "usage"],
   ["a short flag", "Error: unknown shorthand flag: 'i' in -i", "usage"],
-  ["a ModelPack", "[ERROR] Failed to read model: reference exists but is not a modelkit", "kit"],
+  [
+    "a ModelPack",
+    "[ERROR] Failed to read model: reference exists but is not a modelkit",
+    "kit",
+    /this one does not know ModelPacks/,
+  ],
 ];
-for (const [name, line, outcome] of TOO_OLD) {
+for (const [name, line, outcome, hint = /./] of TOO_OLD) {
   Deno.test(`kit errors: ${name} that this kit is too old for is "${outcome}", and asks for a newer one`, () => {
     const failure = kitFailure("unpack it", [line], FAILED);
     assert.equal(failure.outcome, outcome);
     assert.match(failure.hint!, /^Build the image on a (newer )?kit\b.*1\.15\.0/);
+    assert.match(failure.hint!, hint);
   });
 }
 

@@ -87,12 +87,16 @@ for (const [name, text, components] of TOLERATED) {
 const REFUSED: [name: string, text: string, why: RegExp][] = [
   ["nothing", "", /not JSON/],
   ["a text", "hello", /not JSON/],
-  ["cut JSON", inspection().slice(0, -1), /not JSON/],
-  ["no digest", inspection({ digest: undefined }), /no digest/],
+  ["cut JSON", inspection().slice(0, -1), /^Cannot read what kit inspect says: it is not JSON$/],
+  ["no digest", inspection({ digest: undefined }), /: it has no digest$/],
   ["a digest that is a path", inspection({ digest: "sha256:../../x" }), /no digest/],
   ["no manifest", inspection({ manifest: undefined }), /no layers/],
-  ["layers that are no list", inspection({ manifest: { layers: {} } }), /no layers/],
-  ["a layer without a size", inspection({ manifest: { layers: [{ digest: "x" }] } }), /no size/],
+  ["layers that are no list", inspection({ manifest: { layers: {} } }), /: it has no layers$/],
+  [
+    "a layer without a size",
+    inspection({ manifest: { layers: [{ digest: "x" }] } }),
+    /: a layer has no size$/,
+  ],
   [
     "a layer of less than nothing",
     inspection({ manifest: { layers: [{ digest: "x", size: -1 }] } }),

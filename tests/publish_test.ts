@@ -398,7 +398,7 @@ for (
       put(folder, { [name]: "x", "a": "1" }, { rule: OVERWRITE })
     );
     assert.equal(failure.outcome, "destination");
-    assert.match(failure.message, /reserved/);
+    assert.match(failure.message, /: the name is reserved for the initializer$/);
     assert.deepEqual(await folder.tree(), before);
   });
 }

@@ -104,7 +104,7 @@ const BAD: [name: string, uri: string, why: RegExp][] = [
     "kit://user:pw@ghcr.io/m",
     /^it holds a user name or a password: set KIT_USER/,
   ],
-  ["a host with a space", "kit://ghcr .io/m", /not a host/],
+  ["a host with a space", "kit://ghcr .io/m", /" is not a host with an optional port$/],
   ["a host that begins with a dash", "kit://-x.io/m", /not a host/],
   ["a host with two dots", "kit://ghcr..io/m", /not a host/],
   ["a repository in capitals", "kit://ghcr.io/Org/model", /lower-case/],

@@ -131,7 +131,7 @@ const rows: Row[] = [
         ),
     },
     message: /^Microsoft Entra answered 400: AADSTS90002: Tenant '2{8}-.*' not found$/,
-    hint: /AZURE_TENANT_ID.*AZURE_AUTHORITY_HOST/,
+    hint: /^Check AZURE_TENANT_ID, and AZURE_AUTHORITY_HOST where the cloud is not the public one$/,
     places: ["entra"],
   },
   {
@@ -422,7 +422,7 @@ const rows: Row[] = [
     environment: WORKLOAD,
     answers: { exchange: () => acrError(404, "NAME_UNKNOWN", "registry not found") },
     message: /^the registry answered 404: NAME_UNKNOWN: registry not found$/,
-    hint: /registry's name/,
+    hint: /^Check the registry's name$/,
     places: ["entra", "exchange"],
   },
   {

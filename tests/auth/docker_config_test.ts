@@ -81,7 +81,7 @@ const rows: Row[] = [
   {
     name: "auth without a colon",
     config: { auths: { "ghcr.io": { auth: btoa("anna") } } },
-    expected: /no colon/,
+    expected: /: its "auth" has no colon$/,
   },
   {
     name: "auth without a password",

@@ -110,7 +110,7 @@ const rows: Row[] = [
     sts: () => stsError(503, "ServiceUnavailable", "busy"),
     outcome: "unavailable",
     message: /^STS answered 503/,
-    hint: /Try again/,
+    hint: /^Try again later$/,
     requests: 3,
   },
   {

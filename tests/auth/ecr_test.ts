@@ -277,6 +277,7 @@ Deno.test("the public registry: an identity that fails is a warning with a remed
   assert.equal(await credentialsFor(PUBLIC, context), undefined);
   assert.equal(context.lines.length, 1);
   assert.match(context.lines[0], / WARN .*ECR Public answered 400 AccessDeniedException: /);
+  assert.match(context.lines[0], /: reading without signing in, within AWS's lower limits\. Allow/);
   assert.match(context.lines[0], /ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken/);
 });
 

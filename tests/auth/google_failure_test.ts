@@ -472,7 +472,7 @@ const rows: Row[] = [
     sites: { [METADATA]: metadata(500, "loading") },
     outcome: "unavailable",
     message: /^the metadata server answered 500: loading$/,
-    hint: /check the metadata server "169.254.169.254"/,
+    hint: /^Try again later, or check the metadata server "169.254.169.254"$/,
     requests: 3,
   },
   {

@@ -45,7 +45,7 @@ const REFUSED: { name: string; from?: string; location: string; why: RegExp }[] 
   { name: "a file", location: "file:///etc/passwd", why: /scheme is "file:"/ },
   { name: "a data URL", location: "data:text/plain,x", why: /scheme is "data:"/ },
   { name: "FTP", location: "ftp://storage.test/", why: /scheme is "ftp:"/ },
-  { name: "what is no URL", location: "https://[::1", why: /not a URL/ },
+  { name: "what is no URL", location: "https://[::1", why: /: it is not a URL$/ },
   ...[
     "169.254.169.254",
     "2852039166",

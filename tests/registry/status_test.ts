@@ -36,7 +36,13 @@ const STATUSES: [
   [429, "unavailable", true, /the registry answered 429$/, AGAIN],
   [500, "unavailable", true, /the registry answered 500$/, AGAIN],
   [502, "unavailable", true, /the registry answered 502$/, AGAIN],
-  [503, "unavailable", true, /the registry answered 503$/, AGAIN],
+  [
+    503,
+    "unavailable",
+    true,
+    /: the registry answered 503$/,
+    /^Try again later, or look at the registry$/,
+  ],
   [504, "unavailable", true, /the registry answered 504$/, AGAIN],
   [599, "unavailable", true, /the registry answered 599$/, AGAIN],
 ];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import crypto from "node:crypto";
+import { Failure } from "../../lib/errors.ts";
 import type { Evidence } from "../../lib/signature/candidate.ts";
 import type { Requirement } from "../../lib/signature/requirement.ts";
 import { SignatureVerifier } from "../../lib/signature/verifier.ts";
@@ -164,7 +165,12 @@ for (const root of [{ tlogs: [{}] }, { certificateAuthorities: 1 }, {}]) {
 
 Deno.test("signature verifier: a key that is none is a mistake", () => {
   const pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----";
-  assert.throws(() => verifierOf({ keys: [pem] }), /^Failure: Cannot use KIT_COSIGN_KEY: /);
+  assert.throws(() => verifierOf({ keys: [pem] }), (error) => {
+    assert.ok(error instanceof Failure);
+    assert.match(error.message, /^Cannot use KIT_COSIGN_KEY: /);
+    assert.equal(error.hint, "Correct KIT_COSIGN_KEY, or the file that it names");
+    return true;
+  });
 });
 
 interface Keyless {

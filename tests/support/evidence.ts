@@ -2,8 +2,9 @@
 import { ROOT } from "../../tools/program.ts";
 import { type Node, nodesOf, parseSource } from "./syntax.ts";
 
-/** A shorter piece of text may be anywhere by chance. */
-const MIN_LENGTH = 6;
+/** A shorter piece of text may be anywhere by chance, unless that is all that is said between two holes. */
+const MIN_LENGTH = 10;
+const MIN_WHOLE = 6;
 
 const programs = new Map<string, Promise<Node>>();
 
@@ -25,15 +26,19 @@ export async function readEvidence(path: string, name: string): Promise<string |
     isTest(node) && node.arguments[0].type !== "Literal" && !found.includes(node)
   );
   // A regular expression says the same with more backslashes.
-  return [...found, ...goThroughTables].map(({ text }) => text).join("\n").replaceAll("\\", "");
+  // The name alone says nothing of what is looked at.
+  const texts = found.map(({ text }) => text.replace(name, ""));
+  texts.push(...goThroughTables.map(({ text }) => text));
+  return texts.join("\n").replaceAll("\\", "");
 }
 
 /** The longest pieces of texts with holes that the evidence has, too. */
 export function fragmentsIn(evidence: string, texts: string[]): string[] {
   return texts.flatMap((text) => text.split("{}")).flatMap((part) => {
     const found: string[] = [];
-    for (let start = 0; start + MIN_LENGTH <= part.length;) {
-      let length = MIN_LENGTH;
+    const least = Math.max(MIN_WHOLE, Math.min(MIN_LENGTH, part.trim().length));
+    for (let start = 0; start + least <= part.length;) {
+      let length = least;
       if (!evidence.includes(part.slice(start, start + length))) {
         start++;
         continue;

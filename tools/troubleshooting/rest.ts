@@ -50,7 +50,7 @@ export const DESTINATION: Section = {
           cause: "The ModelKit has a file of this program's own names: `.kit-storage…`.",
           remedy:
             "Somebody packed a folder that this program had filled. Pack it without that file.",
-          test: ["publish_test.ts", "a name is reserved"],
+          test: ["publish_test.ts", 'publish: a ModelKit with "${name}" in it is refused'],
         },
       ],
     },
