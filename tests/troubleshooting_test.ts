@@ -13,6 +13,7 @@ import { readMessages, type Site } from "./support/messages.ts";
 /** What says only what somebody else has said, with the file that hands it on. */
 const HANDED_ON = [
   'lib/arguments.ts: pair {}, "{}" to "{}": {}',
+  'lib/arguments.ts: "{}"{}: {}',
   "lib/config.ts: {}: {}",
   "lib/errors.ts: {}",
   "lib/kit.ts: kit: {}",

@@ -56,6 +56,7 @@ Deno.test("tags: a page without end is refused, and not kept in memory", async (
     tagsOf(() => new Response(new Uint8Array(1024 * 1024 + 1)))
   );
   assert.equal(failure.outcome, "integrity");
+  assert.match(failure.message, /^Cannot trust the list of tags of /);
 });
 
 Deno.test("tags: no such repository is not found", async () => {

@@ -33,6 +33,13 @@ export const NOT_FOUND: Section = {
       remedy:
         "`kit inspect --remote` with the same name, from a machine that is signed in, tells these apart. If the log says `without signing in`, give credentials first.",
       test: ["e2e/failure_test.ts", "a missing tag"],
+    }, {
+      says: 'Cannot find <files> in "<reference>": <what it has>',
+      hint: "Name another ModelKit, or change KIT_EXPECT or the filters in KIT_UNPACK_FLAGS",
+      cause: "The ModelKit is there and lacks files that `KIT_EXPECT` wants, or has them empty.",
+      remedy:
+        "The message lists what it has: often it is the wrong tag, or a filter leaves them out.",
+      test: ["e2e/expect_test.ts", "KIT_EXPECT: the wrong ModelKit fails, and what is there stays"],
     }],
   }],
 };
@@ -250,6 +257,21 @@ export const INTEGRITY: Section = {
           hint: LOOK_AGAIN,
           cause: "The registry's list of signatures is not one.",
           test: ["signature/referrers_test.ts", "a page for people"],
+        },
+        {
+          says: 'Cannot trust the list of tags of "<host>/<repository>": <reason>',
+          hint: LOOK_AGAIN,
+          cause: "`doctor` only: the registry's list of tags is too long.",
+          test: [
+            "registry/tags_test.ts",
+            "tags: a page without end is refused, and not kept in memory",
+          ],
+        },
+        {
+          says: "Cannot trust the manifest: the layer <digest> <has no size>",
+          hint: "Push the ModelKit again",
+          cause: "With direct transfer: the manifest has a layer of a size that none can have.",
+          test: ["modelkit_test.ts", "modelkit: a layer of ${size} bytes is not what was pushed"],
         },
         {
           says: "Cannot read <a Kitfile>: it has <n> bytes, and may have <n>",

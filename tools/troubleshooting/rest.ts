@@ -124,7 +124,8 @@ export const DESTINATION: Section = {
           test: ["kit_errors_test.ts", "a read-only volume"],
         },
         {
-          hint: SHORTER,
+          hint:
+            "Pack shorter names: one may have 255 bytes, and a path with the destination's 4055",
           cause: "The file system takes no name or path that long.",
           test: ["kit_errors_test.ts", "a path that is too long"],
         },
@@ -231,6 +232,22 @@ export const KIT: Section = {
         },
         {
           says: "Cannot <do it>: <kit's words>",
+          hint: "Raise the container's limit of open files above the number of files in a layer",
+          cause: "`kit` keeps the files of a layer open until it has unpacked all of them.",
+          test: ["kit_errors_test.ts", "a layer of more files than can be open"],
+        },
+        {
+          says: 'Cannot unpack "<reference>": kit left out <n> of <n> layers, such as <digest>',
+          hint:
+            "Take kit 1.15.0 or later, which knows all parts of a Kitfile, or look where KIT_BIN and PATH lead",
+          cause: "The image's `kit` is older than the ModelKit.",
+          test: [
+            "reliability/environments.ts",
+            "kit says that all is well and has left the datasets out",
+          ],
+        },
+        {
+          says: "Cannot <do it>: <kit's words>",
           hint: "Raise the memory limit of the container if it was killed for it",
           cause: "Somebody sent SIGKILL to `kit`: almost always the kernel, for memory.",
           remedy: "The limit is in the `ClusterStorageContainer`, under `resources`.",
@@ -257,7 +274,11 @@ export const KIT: Section = {
         ],
         ["it has no digest", "no digest", "The same."],
         ["it has no layers", "layers that are no list", "The same."],
-        ["a layer has no size", "a layer without a size", "The manifest was not made by `kit`."],
+        [
+          "a layer has no digest",
+          "a layer without a digest",
+          "The manifest was not made by `kit`.",
+        ],
       ] as const).map(([says, test, cause]) => ({
         says,
         hint: KIT_1_0,
@@ -292,7 +313,7 @@ export const TIMEOUT: Section = {
         test: ["e2e/failure_test.ts", "the time is over"],
       },
       {
-        says: "Cannot <do it>: no byte for <n> s",
+        says: "Cannot <do it>: <no byte for n s, or only n bytes in it>",
         hint: NETWORK,
         cause:
           "A connection stays open and nothing comes, several times in a row. Often a firewall dropped it without a word.",

@@ -55,6 +55,12 @@ export const USAGE: Section = {
           remedy: "Options of `kit unpack` go into `KIT_UNPACK_FLAGS`.",
           test: ["config_test.ts", "config: all mistakes are told at once"],
         },
+        {
+          says: 'the destination "<folder>" has no URI before it: doctor [<uri> [<dest>] …]',
+          cause: "`doctor` takes a folder only behind a URI.",
+          remedy: "Put the URI first.",
+          test: ["e2e/doctor_test.ts", "a destination without a URI"],
+        },
       ],
     },
     {
@@ -144,6 +150,16 @@ export const USAGE: Section = {
           remedy:
             "Set `KIT_REGISTRY`. Passwords of several hosts go into `KIT_DOCKER_CONFIG_JSON`.",
           test: ["config_test.ts", "a user and URIs on several hosts"],
+        },
+        {
+          says: 'KIT_EXPECT, "<word>": <reason>',
+          cause: "A word of it is no pattern, or leads out of the destination.",
+          test: ["expect_test.ts", "/model.onnx"],
+        },
+        {
+          says: "KIT_EXPECT: <reason>",
+          cause: "A quote is not finished.",
+          test: ["expect_test.ts", "'a"],
         },
         {
           says:

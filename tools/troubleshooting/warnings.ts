@@ -100,6 +100,18 @@ export const WARNINGS: Entry[] = [
     test: ["auth/google_test.ts", "docker.us-east1.rep.pkg.dev"],
   },
   {
+    says: "Cannot write the metrics: <reason>",
+    cause: "`KIT_METRICS_FILE` names a file that cannot be written.",
+    remedy: "Give a path in a folder that can be written to, with `.prom` at its end.",
+    test: ["e2e/telemetry_test.ts", "any other name there could be the ModelKit's: a warning"],
+  },
+  {
+    says: "Cannot send the trace: <reason>",
+    cause: "The collector that OpenTelemetry's variables name cannot be reached, or refuses.",
+    remedy: "Check `OTEL_EXPORTER_OTLP_ENDPOINT`, and that it takes http/json.",
+    test: ["e2e/telemetry_test.ts", "nobody listens"],
+  },
+  {
     says: "Cannot write the termination message: <reason>",
     cause: "`KIT_TERMINATION_LOG` names a file that cannot be written.",
     remedy: "Take it out: Kubernetes' own place is the default.",
