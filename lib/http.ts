@@ -96,13 +96,13 @@ export function timeLimit(milliseconds: number, parent?: AbortSignal): TimeLimit
 /**
  * Reads a whole body, but never more than `maxBytes`: what a stranger sends must not fill our memory.
  *
- * @param onBytes is called when some have come
+ * @param onBytes is told of each part how many have come
  * @throws {RangeError} when the body is longer; it is cancelled then
  */
 export async function readBody(
   response: Response,
   maxBytes: number,
-  onBytes?: () => void,
+  onBytes?: (count: number) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -111,7 +111,7 @@ export async function readBody(
     length += chunk.length;
     if (length > maxBytes) throw new RangeError(`The answer is longer than ${maxBytes} bytes`);
     chunks.push(chunk);
-    onBytes?.();
+    onBytes?.(chunk.length);
   }
   const bytes = new Uint8Array(length);
   let offset = 0;

@@ -5,7 +5,7 @@ import type { RegistryClient, RegistryRequest } from "./client.ts";
 import { damageFailure, networkFailure, statusFailure } from "./status.ts";
 import { openBody } from "./body.ts";
 import { type Chunks, readInto, type ReadState } from "./chunks.ts";
-import { StallGuard } from "./stall_guard.ts";
+import { MIN_RATE, StallGuard } from "./stall_guard.ts";
 
 export interface BlobOptions {
   client: RegistryClient;
@@ -55,18 +55,20 @@ export class RemoteBlob {
     }
   }
 
-  /** Repeats an attempt that failed for a passing reason, counted anew after progress. */
+  /** Repeats an attempt that failed for a passing reason, counted anew after progress that is worth the name. */
   async retrying(attempt: () => Promise<void>, progress: () => number): Promise<void> {
     const { attempts, signal, log, onRetry, client } = this.#options;
-    for (let count = 1, before = 0;; count++) {
+    for (let count = 1, before = progress(), since = performance.now();; count++) {
       try {
         return await attempt();
       } catch (error) {
         signal.throwIfAborted();
         const failure = networkFailure(error, this.#purpose, client.host);
         if (!(failure instanceof Failure) || !failure.transient) throw failure;
-        if (progress() > before) count = 1;
-        before = progress();
+        const [now, position] = [performance.now(), progress()];
+        const rate = (position - before) * 1000 / (now - since);
+        if (position > before && rate >= MIN_RATE) count = 1;
+        [before, since] = [position, now];
         if (count >= attempts) throw failure;
         onRetry?.(failure);
         const wait = backoff(count) + (failure.retryAfter ?? 0);

@@ -24,7 +24,7 @@ export interface ReadState {
 /** Reads into the buffers until the range or what is sent of it ends. */
 export async function readInto(fill: Fill, state: ReadState, guard: StallGuard): Promise<void> {
   const took = (count: number) => {
-    guard.touch();
+    guard.took(count);
     state.position += count;
     state.filled += count;
   };
@@ -33,7 +33,7 @@ export async function readInto(fill: Fill, state: ReadState, guard: StallGuard):
       // A slow reader is no stall of the network.
       guard.pause();
       state.current = await state.chunks.next();
-      guard.touch();
+      guard.resume();
     }
     const { buffer, length } = state.current;
     await fill(new Uint8Array(buffer, state.filled, length - state.filled), took);

@@ -60,7 +60,7 @@ export async function fetchManifest(
   client: RegistryClient,
   repository: string,
   reference: string,
-  guard: Pick<StallGuard, "signal" | "touch">,
+  guard: Pick<StallGuard, "signal" | "took">,
 ): Promise<Manifest> {
   const { signal } = guard;
   const name = `${client.host}/${repository}${reference.includes(":") ? "@" : ":"}${reference}`;
@@ -74,7 +74,7 @@ export async function fetchManifest(
     purpose,
     signal,
   });
-  const bytes = await readBody(response, MAX_MANIFEST_BYTES, () => guard.touch()).catch(
+  const bytes = await readBody(response, MAX_MANIFEST_BYTES, (count) => guard.took(count)).catch(
     (error: unknown) => {
       signal.throwIfAborted();
       if (!(error instanceof RangeError)) throw networkFailure(error, purpose, client.host);
@@ -105,7 +105,7 @@ export async function fetchReferrers(
   client: RegistryClient,
   repository: string,
   digest: string,
-  guard: Pick<StallGuard, "signal" | "touch">,
+  guard: Pick<StallGuard, "signal" | "took">,
 ): Promise<Descriptor[]> {
   const { signal } = guard;
   const name = `${client.host}/${repository}@${digest}`;
@@ -114,7 +114,7 @@ export async function fetchReferrers(
   const headers = { Accept: INDEX_TYPES[0] };
   const { response } = await client.request({ repository, path, headers, purpose, signal });
   try {
-    const bytes = await readBody(response, MAX_MANIFEST_BYTES, () => guard.touch());
+    const bytes = await readBody(response, MAX_MANIFEST_BYTES, (count) => guard.took(count));
     return parseManifest(bytes).manifests;
   } catch (error) {
     signal.throwIfAborted();

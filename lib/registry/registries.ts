@@ -135,7 +135,7 @@ export class Registries {
         const purpose = `read the blob ${digest} of "${client.host}/${repository}"`;
         const request = { repository, path: `blobs/${digest}`, purpose, signal };
         const { response } = await client.request(request);
-        const bytes = await readBody(response, size, () => guard.touch()).catch(
+        const bytes = await readBody(response, size, (count) => guard.took(count)).catch(
           (error: unknown) => {
             signal.throwIfAborted();
             // What is longer than the manifest says has another digest, too.

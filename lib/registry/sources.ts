@@ -87,7 +87,7 @@ export class Sources {
       isTag?: boolean;
       purpose: string;
     },
-    work: (source: Source, guard: Pick<StallGuard, "signal" | "touch">) => Promise<T>,
+    work: (source: Source, guard: Pick<StallGuard, "signal" | "took">) => Promise<T>,
   ): Promise<T> {
     const { stallTimeout, signal, log } = this.#options;
     const ask = (source: Source, limit: number) =>
@@ -96,8 +96,10 @@ export class Sources {
           const { client: { host }, repository } = source;
           using guard = new StallGuard(limit, signal, `${purpose} of "${host}/${repository}"`);
           // A mirror has its time in all: one that drips is worth no waiting.
-          const touch = source.mirror === undefined ? () => guard.touch() : () => {};
-          return await work(source, { signal: guard.signal, touch });
+          const took = source.mirror === undefined
+            ? (count: number) => guard.took(count)
+            : () => {};
+          return await work(source, { signal: guard.signal, took });
         },
         { attempts: source.attempts, signal, log },
       );

@@ -83,10 +83,11 @@ export async function deliverStream(
         const skipped = Math.min(chunk.byteLength, Math.max(0, delivery.bytes - position));
         position += chunk.byteLength;
         if (position > blob.size) throw new TypeError("the answer is longer than the blob");
+        guard.took(chunk.byteLength);
         // A slow reader is no stall of the network.
         guard.pause();
         if (skipped < chunk.byteLength) await delivery.take(chunk.subarray(skipped));
-        guard.touch();
+        guard.resume();
       }
     } catch (error) {
       guard.throwIfStalled();

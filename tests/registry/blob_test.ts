@@ -145,6 +145,21 @@ Deno.test("blob: attempts count anew after progress, and end without any", async
   assert.equal(here.network.visits.length, 5 + 2 - 1);
 });
 
+Deno.test("blob: a little now and then is no progress: attempts are not counted anew", async () => {
+  using _ = withoutJitter();
+  using clock = new FakeClock();
+  await using here = world({
+    [REGISTRY]: async (visit) => {
+      await clock.tick(10_000);
+      return answerBlob(visit, BYTES, (part) => ending(part.slice(0, 100)));
+    },
+  }, { attempts: 4 });
+  const collector = new Collector(SIZE);
+  const failure = await failureOf(() => here.blob.read(0, SIZE, collector));
+  assert.equal(failure.outcome, "unavailable");
+  assert.equal(here.network.visits.length, 4);
+});
+
 Deno.test("blob: what breaks for good gives its buffer back", async () => {
   using _ = withoutJitter();
   await using here = world({

@@ -6,7 +6,7 @@ import { failureOf } from "../support/failure.ts";
 import { breaking, TestNetwork } from "../support/network.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
-const guard = { signal: new AbortController().signal, touch: () => {} };
+const guard = { signal: new AbortController().signal, took: () => {} };
 const LAYER = { mediaType: "a/b", digest: `sha256:${"ab".repeat(32)}`, size: 5 };
 const GOOD = { schemaVersion: 2, mediaType: "x/y", config: LAYER, layers: [LAYER] };
 const BYTES = encode(JSON.stringify(GOOD));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Failure } from "../../lib/errors.ts";
-import { StallGuard } from "../../lib/registry/stall_guard.ts";
+import { MIN_RATE, StallGuard } from "../../lib/registry/stall_guard.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const LIMIT = 10_000;
@@ -25,25 +25,52 @@ Deno.test("stall guard: ends the request when no byte came for the limit, as a t
   });
 });
 
-Deno.test("stall guard: a byte now and then keeps it alive", async () => {
+Deno.test("stall guard: as little as the lowest rate keeps it alive", async () => {
   using clock = new FakeClock();
   using guard = new StallGuard(LIMIT, never, "read the blob");
-  for (let count = 0; count < 10; count++) {
-    await clock.tick(LIMIT - 1);
-    guard.touch();
+  for (let second = 0; second < 10 * LIMIT / 1000; second++) {
+    await clock.tick(1000 - 1);
+    guard.took(MIN_RATE);
   }
   assert.equal(guard.signal.aborted, false);
 });
 
-Deno.test("stall guard: a pause counts for nothing, and the time begins anew after it", async () => {
+Deno.test("stall guard: a little within each limit is no progress, and said to be little", async () => {
+  using clock = new FakeClock();
+  using guard = new StallGuard(LIMIT, never, "read the blob");
+  for (let second = 0; second < LIMIT / 1000; second++) {
+    await clock.tick(1000);
+    guard.took(10);
+  }
+  await clock.tick(1001);
+  assert.equal(guard.signal.aborted, true);
+  assert.throws(
+    () => guard.throwIfStalled(),
+    /^Failure: Cannot read the blob: only 90 bytes in 10 s$/,
+  );
+});
+
+Deno.test("stall guard: a pause counts for nothing", async () => {
   using clock = new FakeClock();
   using guard = new StallGuard(LIMIT, never, "read the blob");
   guard.pause();
   await clock.tick(100 * LIMIT);
-  guard.touch();
+  guard.resume();
   await clock.tick(LIMIT - 1);
   assert.equal(guard.signal.aborted, false);
   await clock.tick(1001);
+  assert.equal(guard.signal.aborted, true);
+});
+
+Deno.test("stall guard: pauses between two drops do not let it drip for ever", async () => {
+  using clock = new FakeClock();
+  using guard = new StallGuard(LIMIT, never, "read the blob");
+  for (let second = 0; second <= LIMIT / 1000; second++) {
+    await clock.tick(1000);
+    guard.took(1);
+    guard.pause();
+    guard.resume();
+  }
   assert.equal(guard.signal.aborted, true);
 });
 

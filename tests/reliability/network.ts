@@ -217,6 +217,17 @@ const DRIPS = [MANIFEST, RANGE].flatMap((place): Case[] => [
         env: { KIT_STALL_TIMEOUT: "300ms", KIT_RETRIES: "1" },
       }),
   },
+  {
+    name: `${place.name} drips within each stall limit, so little that it would take for ever`,
+    promise: "lasting",
+    exits: [9],
+    left: "nothing",
+    run: (world) =>
+      through(world, place, {
+        trouble: drip(1000, 50),
+        env: { KIT_STALL_TIMEOUT: "500ms", KIT_RETRIES: "2" },
+      }),
+  },
 ]);
 
 const ANSWER_SHAPES: Case[] = [
