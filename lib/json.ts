@@ -34,3 +34,11 @@ export function parseForeign(text: string): unknown {
   }
   return JSON.parse(text);
 }
+
+/** What is wrong with a number of bytes in a stranger's JSON, if anything is: past 2^53 numbers are not exact. */
+export function problemOfSize(size: unknown): string | undefined {
+  if (Number.isSafeInteger(size) && (size as number) >= 0) return undefined;
+  return typeof size === "number"
+    ? `has the size ${size}, and a size is a whole number from 0 up to 2^53`
+    : "has no size";
+}

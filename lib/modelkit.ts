@@ -1,4 +1,5 @@
 import { Failure } from "./errors.ts";
+import { problemOfSize } from "./json.ts";
 
 /** One layer of a ModelKit, as far as it matters here. */
 export interface Layer {
@@ -38,7 +39,7 @@ const LISTS = {
 /**
  * Reads the JSON that `kit inspect` prints.
  *
- * @throws {Failure} `kit` where it is something else
+ * @throws {Failure} `kit` where it is something else, `integrity` where a layer has an impossible size
  */
 export function parseInspection(text: string): ModelKit {
   let value: unknown;
@@ -59,7 +60,7 @@ export function parseInspection(text: string): ModelKit {
 /**
  * Makes one of a manifest's digest and layers, and of its Kitfile as JSON.
  *
- * @throws {Failure} `kit` where a layer has no digest or size
+ * @throws {Failure} `kit` where a layer has no digest, `integrity` where its size is none
  */
 export function modelkitOf(digest: string, layers: unknown[], kitfile: unknown): ModelKit {
   return { digest, layers: layers.map(readLayer), components: readComponents(kitfile) };
@@ -132,11 +133,15 @@ function matches(component: Component, filter: string): boolean {
 
 function readLayer(value: unknown): Layer {
   const { digest, size, annotations } = object(value);
-  if (typeof digest !== "string" || typeof size !== "number" || !(size >= 0)) {
-    throw unreadable("a layer has no size");
+  if (typeof digest !== "string") throw unreadable("a layer has no digest");
+  const problem = problemOfSize(size);
+  if (problem !== undefined) {
+    throw new Failure("integrity", `Cannot trust the manifest: the layer ${digest} ${problem}`, {
+      hint: "Push the ModelKit again",
+    });
   }
   const path = object(annotations)["org.cncf.model.filepath"];
-  return { digest, size, path: typeof path === "string" ? path : undefined };
+  return { digest, size: size as number, path: typeof path === "string" ? path : undefined };
 }
 
 function readComponents(kitfile: unknown): Component[] | undefined {

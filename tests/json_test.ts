@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { asObject, parseForeign, parseObject } from "../lib/json.ts";
+import { asObject, parseForeign, parseObject, problemOfSize } from "../lib/json.ts";
 
 Deno.test("an object in JSON is parsed", () => {
   assert.deepEqual(parseObject(' {"a": [1, {"b": null}]} '), { a: [1, { b: null }] });
@@ -24,4 +24,12 @@ Deno.test("a stranger's text is parsed up to a number of objects and lists", () 
     assert.throws(() => parseForeign(text), /more than 100000 parts/);
   }
   assert.throws(() => parseForeign("{ cut"), SyntaxError);
+});
+
+Deno.test("a size is a whole number that is exact, and what else it is is said", () => {
+  for (const size of [0, 1, 2 ** 53 - 1]) assert.equal(problemOfSize(size), undefined);
+  for (const size of [-1, 1.5, 2 ** 53, NaN]) {
+    assert.match(problemOfSize(size)!, new RegExp(`^has the size ${size}, `));
+  }
+  for (const size of [undefined, null, "5", {}]) assert.equal(problemOfSize(size), "has no size");
 });

@@ -93,22 +93,26 @@ const REFUSED: [name: string, text: string, why: RegExp][] = [
   ["no manifest", inspection({ manifest: undefined }), /no layers/],
   ["layers that are no list", inspection({ manifest: { layers: {} } }), /: it has no layers$/],
   [
-    "a layer without a size",
-    inspection({ manifest: { layers: [{ digest: "x" }] } }),
-    /: a layer has no size$/,
+    "a layer without a digest",
+    inspection({ manifest: { layers: [{ size: 1 }] } }),
+    /: a layer has no digest$/,
   ],
-  [
-    "a layer of less than nothing",
-    inspection({ manifest: { layers: [{ digest: "x", size: -1 }] } }),
-    /no size/,
-  ],
-  ["a layer that is null", inspection({ manifest: { layers: [null] } }), /no size/],
+  ["a layer that is null", inspection({ manifest: { layers: [null] } }), /no digest/],
 ];
 for (const [name, text, why] of REFUSED) {
   Deno.test(`modelkit: ${name} is a failure of kit`, async () => {
     const failure = await failureOf(() => parseInspection(text));
     assert.equal(failure.outcome, "kit");
     assert.match(failure.message, why);
+  });
+}
+
+for (const size of [undefined, -1, 2 ** 53, 1.5, "5"]) {
+  Deno.test(`modelkit: a layer of ${size} bytes is not what was pushed`, async () => {
+    const text = inspection({ manifest: { layers: [{ digest: "x", size }] } });
+    const failure = await failureOf(() => parseInspection(text));
+    assert.equal(failure.outcome, "integrity");
+    assert.match(failure.message, /^Cannot trust the manifest: the layer x has (no|the) size/);
   });
 }
 

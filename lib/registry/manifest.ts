@@ -1,6 +1,6 @@
 import { messageOf } from "../errors.ts";
 import { readBody } from "../http.ts";
-import { asObject, parseForeign } from "../json.ts";
+import { asObject, parseForeign, problemOfSize } from "../json.ts";
 import type { RegistryClient } from "./client.ts";
 import { digestOf } from "./digest.ts";
 import type { StallGuard } from "./stall_guard.ts";
@@ -154,7 +154,8 @@ function parseDescriptor(value: unknown): Descriptor {
   if (typeof digest !== "string" || !/^sha(256|384|512):[a-f0-9]+$/.test(digest)) {
     throw new Error("a layer has no digest");
   }
-  if (!Number.isSafeInteger(size) || (size as number) < 0) throw new Error("a layer has no size");
+  const problem = problemOfSize(size);
+  if (problem !== undefined) throw new Error(`the blob ${digest} ${problem}`);
   return {
     mediaType: textOf(mediaType) ?? "",
     digest,

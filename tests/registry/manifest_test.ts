@@ -95,9 +95,13 @@ const SHAPES: [name: string, change: object, says: RegExp][] = [
   ["a digest with a path in it", { layers: [{ ...LAYER, digest: "sha256:../../x" }] }, /no digest/],
   ["an md5", { layers: [{ ...LAYER, digest: "md5:00" }] }, /no digest/],
   ["no size", { layers: [{ ...LAYER, size: undefined }] }, /no size/],
-  ["a size below zero", { layers: [{ ...LAYER, size: -1 }] }, /no size/],
-  ["a size that is no whole number", { layers: [{ ...LAYER, size: 1.5 }] }, /no size/],
-  ["a size past what is exact", { layers: [{ ...LAYER, size: 2 ** 53 }] }, /no size/],
+  ["a size below zero", { layers: [{ ...LAYER, size: -1 }] }, /has the size -1, /],
+  ["a size that is no whole number", { layers: [{ ...LAYER, size: 1.5 }] }, /has the size 1\.5, /],
+  [
+    "a size past what is exact",
+    { layers: [{ ...LAYER, size: 2 ** 53 }] },
+    /has the size 9007199254740992, /,
+  ],
   ["a size in text", { layers: [{ ...LAYER, size: "5" }] }, /no size/],
 ];
 

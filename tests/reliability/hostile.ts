@@ -199,6 +199,8 @@ const SIZES: Case[] = [
     ["a layer, nothing at all", 6, ({ layers: [layer] }) => layer.size = 0],
     ["a layer, more than any disk has", 7, ({ layers: [layer] }) => layer.size = 2 ** 52],
     ["a layer, a size below zero", 6, ({ layers: [layer] }) => layer.size = -1],
+    ["a layer, a size that no number keeps", 6, ({ layers: [layer] }) => layer.size = 2 ** 53],
+    ["the Kitfile, a size below zero", 6, ({ config }) => config.size = -1],
     ["the Kitfile, more than any Kitfile has", 6, ({ config }) => config.size = 2 ** 40],
     ["the Kitfile, one byte less than there is", 6, ({ config }) => config.size--],
   ] as [string, number, (manifest: Sized) => void][]).map(([what, exit, change]): Case => ({
