@@ -134,7 +134,7 @@ async function fill(job: Job, context: Context): Promise<Result> {
   }
   const place = { uri, neighbours: await urisIn(destination.root, pairs), rule: flags };
   await refuseForeign(destination, namedPaths(modelkit, flags.filters), place);
-  const needed = sizeOf(layers);
+  const needed = sizeOf(layers) + await transfer.sizeOfParents(modelkit);
   await refuseFullDisk(destination.root, needed, context.freeBytes);
 
   const tree = `${await destination.staging()}/tree`;

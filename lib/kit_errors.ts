@@ -104,6 +104,9 @@ const RULES: Rule[] = [
 
 const MAX_DETAIL = 600;
 
+/** Somebody ended kit by a signal: that says nothing of what it was unpacking. */
+export class KitKilled extends Failure {}
+
 /**
  * The failure that kit's error lines stand for. `purpose` completes "Cannot …".
  *
@@ -136,7 +139,8 @@ export function kitFailure(
   const end = status.signal === null
     ? `kit ended with code ${status.code}`
     : `kit was ended by ${status.signal}`;
-  return new Failure("kit", `Cannot ${purpose}: ${detail === "" ? end : detail}`, {
+  const Ended = status.signal === null ? Failure : KitKilled;
+  return new Ended("kit", `Cannot ${purpose}: ${detail === "" ? end : detail}`, {
     hint: status.signal === "SIGKILL"
       ? "Raise the memory limit of the container if it was killed for it"
       : "Look at the container's log for kit's own words; KIT_LOG_LEVEL=debug shows the command too",

@@ -1,5 +1,6 @@
 import { Failure } from "./errors.ts";
 import { problemOfSize } from "./json.ts";
+import { isReference } from "./reference.ts";
 
 /** One layer of a ModelKit, as far as it matters here. */
 export interface Layer {
@@ -16,7 +17,17 @@ export interface Component {
   type: string;
   name?: string;
   path?: string;
+  /** Of its layer. Without one it is somewhere else: in the ModelKit that `reference` names, or in S3. */
   digest?: string;
+  /** What the Kitfile says in the place of a layer; it need not be a reference to a ModelKit. */
+  reference?: string;
+}
+
+/** A ModelKit that a Kitfile names in the place of a layer. */
+export interface Parent {
+  reference: string;
+  /** What kit takes of it. */
+  filters: string[];
 }
 
 /** What the registry has under a reference. */
@@ -35,6 +46,9 @@ const LISTS = {
   prompts: "prompts",
   mcpServers: "mcpservers",
 };
+
+/** Kit finds these by their path alone. */
+const NAMELESS = ["code", "docs"];
 
 /**
  * Reads the JSON that `kit inspect` prints.
@@ -116,6 +130,28 @@ export function layerName({ layers, components }: ModelKit, digest: string): str
     digest.slice(0, "sha256:".length + 12);
 }
 
+/**
+ * The ModelKits that kit will unpack with this one. Of each it takes only what it stands in for, model or datasets, by
+ * the same filters: https://github.com/kitops-ml/kitops/blob/main/pkg/lib/filesystem/unpack/core.go
+ */
+export function parentsOf(
+  { components = [] }: ModelKit,
+  { filters, includeRemote }: { filters: string[]; includeRemote: boolean },
+): Parent[] {
+  return components.flatMap((component): Parent[] => {
+    const { type, reference } = component;
+    if (reference === undefined) return [];
+    const isWanted = filters.length === 0 || filters.some((filter) => matches(component, filter));
+    // The model comes by its kind alone: its path is the reference, which no filter names.
+    if (type !== "model" && !(includeRemote && isWanted)) return [];
+    const narrowed = filters.map((filter) => filter.split(":"))
+      .filter(([types]) => types.split(",").includes(type))
+      .map(([_, ...names]) => [type, ...names].join(":"));
+    if (filters.length > 0 && narrowed.length === 0) return [];
+    return [{ reference, filters: filters.length === 0 ? [type] : narrowed }];
+  });
+}
+
 /** Total size in bytes of different layers. */
 export function sizeOf(layers: Layer[]): number {
   return [...new Map(layers.map((layer) => [layer.digest, layer.size])).values()].reduce(
@@ -147,18 +183,28 @@ function readLayer(value: unknown): Layer {
 function readComponents(kitfile: unknown): Component[] | undefined {
   const { model, ...rest } = object(kitfile);
   const components: Component[] = [];
-  const add = (type: string, value: unknown) => {
+  const add = (type: string, value: unknown, reference?: string) => {
     const { name, path, digest } = object(value);
-    components.push({ type, name: text(name), path: text(path), digest: text(digest) });
+    components.push({
+      type,
+      name: NAMELESS.includes(type) ? undefined : text(name),
+      path: text(path),
+      ...(reference === undefined ? { digest: text(digest) } : { reference }),
+    });
   };
   if (model !== undefined) {
-    add("model", model);
+    const path = text(object(model).path) ?? "";
+    add("model", model, isReference(path) ? path : undefined);
     for (const part of list(object(model).parts)) add("model", part);
   }
   for (const [name, type] of Object.entries(LISTS)) {
-    for (const item of list(rest[name])) add(type, item);
+    for (const item of list(rest[name])) {
+      add(type, item, type === "datasets" ? text(object(item).remotePath) || undefined : undefined);
+    }
   }
-  return components.some(({ digest }) => digest !== undefined) ? components : undefined;
+  const hasDigests = components.some(({ digest }) => digest !== undefined) ||
+    components.length > 0 && components.every(({ reference }) => reference !== undefined);
+  return hasDigests ? components : undefined;
 }
 
 function unreadable(why: string, cause?: unknown): Failure {

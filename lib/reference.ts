@@ -83,6 +83,17 @@ export function parseReference(uri: string): Reference {
   return { host, repository, tag };
 }
 
+/** Whether kit takes a path in a Kitfile for a reference to another ModelKit: one must say its tag or digest. */
+export function isReference(path: string): boolean {
+  if (!/[:@]/.test(path)) return false;
+  try {
+    return parseReference(path).host !== "";
+  } catch (error) {
+    if (error instanceof ReferenceError) return false;
+    throw error;
+  }
+}
+
 /** Whether a text is a registry's host, with or without a port; a name alone, without a dot, is none. */
 export function isHost(text: string): boolean {
   const match = HOST_REGEXP.exec(text);

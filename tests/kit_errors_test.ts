@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { FailureName } from "../lib/errors.ts";
-import { kitFailure } from "../lib/kit_errors.ts";
+import { kitFailure, KitKilled } from "../lib/kit_errors.ts";
 
 const HOST = "registry.test:5000";
 const FAILED = { status: { code: 1, signal: null }, host: HOST };
@@ -244,5 +244,6 @@ for (const [name, status, message, hint] of ENDS) {
     const failure = kitFailure("run kit", [], { status });
     assert.deepEqual([failure.outcome, failure.message], ["kit", message]);
     assert.match(failure.hint ?? "", hint);
+    assert.equal(failure instanceof KitKilled, status.signal !== null);
   });
 }

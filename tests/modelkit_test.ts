@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   type ModelKit,
+  modelkitOf,
   namedPaths,
   parseInspection,
   selectLayers,
@@ -115,6 +116,33 @@ for (const size of [undefined, -1, 2 ** 53, 1.5, "5"]) {
     assert.match(failure.message, /^Cannot trust the manifest: the layer x has (no|the) size/);
   });
 }
+
+Deno.test("modelkit: what is elsewhere has no layer: a model's parent, and remote datasets", () => {
+  const kitfile = {
+    model: {
+      path: "r.test/org/parent:v1",
+      digest: "m",
+      parts: [{ path: "r.test/org/x:v1", digest: "p" }],
+    },
+    datasets: [{ name: "far", path: "far", remotePath: "s3://bucket/key", digest: "d" }],
+    code: [{ name: "kit has no names here", path: "src", digest: "c" }],
+  };
+  assert.deepEqual(modelkitOf(DIGEST, [], kitfile).components, [
+    {
+      type: "model",
+      name: undefined,
+      path: "r.test/org/parent:v1",
+      reference: "r.test/org/parent:v1",
+    },
+    { type: "model", name: undefined, path: "r.test/org/x:v1", digest: "p" },
+    { type: "datasets", name: "far", path: "far", reference: "s3://bucket/key" },
+    { type: "code", name: undefined, path: "src", digest: "c" },
+  ]);
+  const onlyParent = { model: { path: "r.test/org/parent:v1" } };
+  assert.equal(modelkitOf(DIGEST, [], onlyParent).components?.length, 1);
+  const legacy = { ...onlyParent, datasets: [{ path: "data" }] };
+  assert.equal(modelkitOf(DIGEST, [], legacy).components, undefined);
+});
 
 const MODELKIT: ModelKit = {
   digest: DIGEST,

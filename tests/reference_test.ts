@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   formatReference,
+  isReference,
   parseReference,
   type Reference,
   ReferenceError,
@@ -176,3 +177,19 @@ Deno.test("reference: any text is either refused or has no flag, no blank and no
     { numRuns: 500 },
   );
 });
+
+const IN_KITFILES: [path: string, is: boolean][] = [
+  ["ghcr.io/org/model:v1", true],
+  ["localhost:5000/model:v1", true],
+  [`ghcr.io/org/model@sha256:${"0".repeat(64)}`, true],
+  ["ghcr.io/org/model", false],
+  ["./weights/model.bin", false],
+  ["weights:v1", false],
+  ["s3://bucket/key", false],
+  ["", false],
+];
+for (const [path, is] of IN_KITFILES) {
+  Deno.test(`reference: "${path}" in a Kitfile is ${is ? "a ModelKit" : "a path"}`, () => {
+    assert.equal(isReference(path), is);
+  });
+}

@@ -50,6 +50,10 @@ export class DirectTransfer implements Transfer {
     );
   }
 
+  sizeOfParents(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   async unpack({ reference, modelkit, tree, progress }: UnpackJob): Promise<void> {
     const { kit, config, trust, retry: options } = this.#options;
     await retry(async () => {

@@ -39,6 +39,7 @@ export class Gateway implements AsyncDisposable {
   readonly #connections = new Set<Deno.TcpConn>();
   readonly #serving: Promise<void>;
   readonly #deliveries = new Set<Promise<void>>();
+  readonly #delivered = new Set<string>();
   #failure: Failure | undefined;
   #blobFailure: unknown;
 
@@ -57,13 +58,14 @@ export class Gateway implements AsyncDisposable {
   }
 
   /**
-   * Waits until every blob that kit opened is read to its end and verified.
+   * Waits until every blob that kit opened is read to its end and verified. Answers with their digests.
    *
    * @throws {Failure} of the first blob that is not what its digest says, or could not be read
    */
-  async verified(): Promise<void> {
+  async verified(): Promise<ReadonlySet<string>> {
     await Promise.all(this.#deliveries);
     if (this.#blobFailure !== undefined) throw this.#blobFailure;
+    return this.#delivered;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -174,7 +176,7 @@ export class Gateway implements AsyncDisposable {
       if (isFirst) await respond.head(200, headers, blob.size);
       await respond.write(bytes);
       progress.bytes += bytes.byteLength;
-    }).catch((error: unknown) => {
+    }).then(() => void this.#delivered.add(blob.digest), (error: unknown) => {
       this.#blobFailure ??= asFailure(error);
       throw error;
     });

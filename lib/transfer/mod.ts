@@ -25,6 +25,12 @@ export interface UnpackJob {
 export interface Transfer {
   /** Asks the registry what the reference is now, signing in as that needs. */
   resolve(reference: Reference): Promise<ModelKit>;
+  /**
+   * Bytes that the ModelKits add which this one's Kitfile names in the place of layers; 0 where only kit can ask.
+   *
+   * @throws {Failure} where one of them cannot be had: kit could not have it either
+   */
+  sizeOfParents(modelkit: ModelKit): Promise<number>;
   /** Unpacks what was resolved; on failure nothing of the tree is left. */
   unpack(job: UnpackJob): Promise<void>;
   /** What the transfer took, for the report. */

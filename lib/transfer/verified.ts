@@ -2,17 +2,19 @@ import type { AuthContext } from "../auth/mod.ts";
 import type { Config } from "../config.ts";
 import { Failure } from "../errors.ts";
 import type { Kit } from "../kit.ts";
-import { layerName, type ModelKit, planLayers } from "../modelkit.ts";
+import { KitKilled } from "../kit_errors.ts";
+import { type Layer, layerName, type ModelKit, planLayers } from "../modelkit.ts";
 import { folderBytes, Progress } from "../progress.ts";
 import type { Manifest } from "../registry/manifest.ts";
 import type { Registries } from "../registry/registries.ts";
-import type { Reference } from "../reference.ts";
+import { formatReference, type Reference } from "../reference.ts";
 import { sleep } from "../retry.ts";
 import { removeTree } from "../tree.ts";
 import { Concurrency } from "./concurrency.ts";
 import type { TransferStats } from "./delivery.ts";
 import { Gateway } from "./gateway.ts";
 import type { Accept, Transfer, TransferCost, UnpackJob } from "./mod.ts";
+import { sizeOfParents } from "./parents.ts";
 import { explainingRefusal } from "./refusal.ts";
 import { resolveModelKit } from "./resolve.ts";
 
@@ -79,6 +81,12 @@ export class VerifiedTransfer implements Transfer {
       this.#isFallenBack = true;
       return await fallback.resolve(reference);
     }
+  }
+
+  async sizeOfParents(modelkit: ModelKit): Promise<number> {
+    if (this.#isFallenBack) return 0;
+    const { config: { flags }, registries } = this.#options;
+    return await sizeOfParents(modelkit, flags, (parent) => resolveModelKit(registries, parent));
   }
 
   /** @throws {Failure} why a layer could not be had or trusted, rather than what kit says of it */
@@ -163,7 +171,7 @@ export class VerifiedTransfer implements Transfer {
         signal.throwIfAborted();
         if (
           gateway.failure === undefined && error instanceof Failure &&
-          MAY_BE_DAMAGE.includes(error.outcome)
+          !(error instanceof KitKilled) && MAY_BE_DAMAGE.includes(error.outcome)
         ) {
           await Promise.race([
             gateway.verified().catch(() => {}),
@@ -176,7 +184,7 @@ export class VerifiedTransfer implements Transfer {
         done.abort();
         throw failure ?? (flags.includeRemote ? error : asKitFailure(error));
       }
-      await gateway.verified();
+      refuseUnopened(job, plan, await gateway.verified());
     } catch (error) {
       // What cannot be removed now is removed with the staging folder; the error that counts is this one.
       await removeTree(job.tree).catch(() => {});
@@ -201,6 +209,29 @@ export class VerifiedTransfer implements Transfer {
     const limit = most === networkMs ? "network" : most === hashMs ? "hash" : "kit or disk";
     return { connections, retries, limit };
   }
+}
+
+/**
+ * What kit did not open is not there, however well it ended. Of ModelKits whose Kitfile has no digests kit may leave
+ * layers out that it does not know, and says so.
+ */
+function refuseUnopened(
+  { reference, modelkit }: UnpackJob,
+  plan: Layer[],
+  delivered: ReadonlySet<string>,
+): void {
+  const missing = plan.filter(({ digest }) => !delivered.has(digest));
+  if (missing.length === 0 || modelkit.components === undefined) return;
+  throw new Failure(
+    "kit",
+    `Cannot unpack "${
+      formatReference(reference)
+    }": kit left out ${missing.length} of ${plan.length} layers, such as ${missing[0].digest}`,
+    {
+      hint:
+        "Take kit 1.15.0 or later, which knows all parts of a Kitfile, or look where KIT_BIN and PATH lead",
+    },
+  );
 }
 
 /** Kit gets everything from us: when we had it all, what kit takes for a broken connection is in the layers. */

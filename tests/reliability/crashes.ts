@@ -152,6 +152,7 @@ function middleCase(victim: Victim): Case {
     promise: "restart",
     exits: [victim === "kit" ? 8 : 137, 0],
     left: "the ModelKit",
+    within: 8,
     run: async (world) => {
       const { held, kit } = await pushHeld(world);
       const pairs: [Pushed, string][] = [[kit, world.destination]];
@@ -161,8 +162,8 @@ function middleCase(victim: Victim): Case {
           await firstByte(world.destination);
           const kits = await childrenOf(process);
           if (victim !== "the program") { for (const pid of kits) kill(pid, "SIGKILL"); }
-          if (victim === "kit") held.release();
-          else kill(process.pid, "SIGKILL");
+          // The registry goes on to stall: nobody waits for it when kit is gone.
+          if (victim !== "kit") kill(process.pid, "SIGKILL");
         },
       });
       held.release();

@@ -125,6 +125,11 @@ const KITS: Record<
     exits: [8],
     sentence: /does not know --proxy.*1\.15/,
   },
+  "kit says that all is well and has left the datasets out": {
+    script: 'case "$1" in unpack) exec "$KIT" "$@" --filter=model;; *) exec "$KIT" "$@";; esac',
+    exits: [8],
+    sentence: /kit left out 1 of 2 layers, such as sha256:/,
+  },
   "kit says that all is well and has done nothing": {
     script: 'case "$1" in unpack) ;; *) exec "$KIT" "$@";; esac',
     exits: [8],

@@ -184,7 +184,8 @@ for (const size of [0, 1, 2 * CHUNK_BYTES + 5]) {
         assert.equal(sha256(Uint8Array.from(body, (char) => char.charCodeAt(0))), blob.digest);
       }
       assert.deepEqual(here.asked, [["ghcr.io", "org/model", "sha256:00"]]);
-      await here.gateway.verified();
+      const verified = await here.gateway.verified();
+      assert.deepEqual([...verified], method === "GET" ? [blob.digest] : []);
       assert.equal(here.gateway.failure, undefined);
     });
   }
@@ -257,7 +258,7 @@ for (const isDamaged of [false, true]) {
     connection[Symbol.dispose]();
     const verified = here.gateway.verified();
     if (isDamaged) assert.equal((await failureOf(() => verified)).outcome, "integrity");
-    else await verified;
+    else assert.deepEqual([...await verified], [blob.digest]);
     assert.equal(blob.ranges.reduce((sum, [start, end]) => sum + end - start, 0), blob.size);
     if (!isDamaged) assert.equal(here.gateway.failure, undefined);
   });
