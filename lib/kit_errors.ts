@@ -24,7 +24,14 @@ const RULES: Rule[] = [
   {
     pattern: /file name too long/i,
     outcome: "destination",
-    hint: "Give a destination with a shorter path, or pack shorter names",
+    // Linux takes 4,095 bytes, and 39 of them are the folder that is unpacked into.
+    hint: "Pack shorter names: one may have 255 bytes, and a path with the destination's 4055",
+  },
+  {
+    // Kit closes the files of a layer when it has unpacked all of them.
+    pattern: /too many open files/i,
+    outcome: "kit",
+    hint: "Raise the container's limit of open files above the number of files in a layer",
   },
   {
     pattern: /read-only file system/i,
@@ -103,6 +110,8 @@ const RULES: Rule[] = [
 ];
 
 const MAX_DETAIL = 600;
+/** A longer word is a path that nobody reads; the reason comes after it. */
+const LONG_WORD_REGEXP = /\S{257,}/g;
 
 /** Somebody ended kit by a signal: that says nothing of what it was unpacking. */
 export class KitKilled extends Failure {}
@@ -123,7 +132,7 @@ export function kitFailure(
 ): Failure {
   const said = errors.map((line) => line.replace(/^(\[ERROR\s*\]|Error:)\s*/, "")).join("; ");
   // In this order: the beginning of a secret would not be known as one.
-  const detail = redact(said).slice(0, MAX_DETAIL);
+  const detail = shortened(redact(said));
   const unknown = /unknown flag: (--[\w-]+)/.exec(detail)?.[1];
   if (unknown !== undefined && flags !== undefined && !flags.includes(unknown)) {
     return new Failure("kit", `Cannot ${purpose}: this kit does not know ${unknown}`, {
@@ -146,6 +155,17 @@ export function kitFailure(
       : "Look at the container's log for kit's own words; KIT_LOG_LEVEL=debug shows the command too",
     host,
   });
+}
+
+/** The beginning and the end of what is long: there is what failed, and why. */
+function shortened(text: string): string {
+  const cut = (text: string, head: number, tail: number) =>
+    text.length <= head + tail ? text : `${text.slice(0, head)}…${text.slice(-tail)}`;
+  return cut(
+    text.replaceAll(LONG_WORD_REGEXP, (word) => cut(word, 40, 20)),
+    MAX_DETAIL / 2,
+    MAX_DETAIL / 2,
+  );
 }
 
 /** A repository may be called "tls" or "unauthorized": what is on the host says nothing about the error. */

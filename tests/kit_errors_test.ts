@@ -7,6 +7,7 @@ const FAILED = { status: { code: 1, signal: null }, host: HOST };
 
 const NETWORK = /^Check the network, the proxy and the port of the registry$/;
 const OWN_WORDS = /^Look at the container's log for kit's own words/;
+const LONG = "folder/".repeat(580) + "file";
 
 /** What kit 1.15.0 really says. */
 const MESSAGES: [
@@ -92,7 +93,19 @@ const MESSAGES: [
     "a path that is too long",
     ["[ERROR] Failed to unpack: mkdir /mnt/models/a/b: file name too long"],
     "destination",
-    /^Give a destination with a shorter path, or pack shorter names$/,
+    /^Pack shorter names: one may have 255 bytes, and a path with the destination's 4055$/,
+  ],
+  [
+    "a path that is too long, and takes kit two lines to name",
+    [`[ERROR] Failed to unpack: illegal file path: ${LONG}: error resolving /mnt/${LONG}: lstat /mnt/${LONG}: file name too long`],
+    "destination",
+    /^Pack shorter names: one may have 255 bytes/,
+  ],
+  [
+    "a layer of more files than can be open",
+    ["[ERROR] Failed to unpack: failed to create file x/4086: open x/4086: too many open files"],
+    "kit",
+    /^Raise the container's limit of open files/,
   ],
   ["a cut stream", ["[ERROR] Failed to unpack: unexpected EOF"], "unavailable", NETWORK, true],
   [
@@ -210,8 +223,19 @@ Deno.test("kit errors: a flag of ours that kit does not know is not the user's m
   assert.equal(failWith("--proxy=http://proxy.test").outcome, "usage");
 });
 
-Deno.test("kit errors: a message has a limit", () => {
-  assert.ok(kitFailure("run kit", ["x".repeat(100_000)], FAILED).message.length < 1000);
+Deno.test("kit errors: a message has a limit, and keeps its end, where the reason is", () => {
+  const { message } = kitFailure("run kit", ["x y ".repeat(25_000) + "the reason"], FAILED);
+  assert.ok(message.length < 700);
+  assert.match(message, /^Cannot run kit: x y .*….* the reason$/);
+});
+
+Deno.test("kit errors: a path that nobody reads is cut, and a name that is as long as names may be is not", () => {
+  const name = "n".repeat(255);
+  const { message } = kitFailure("run kit", [`open ${LONG}: read ${name}: no`], FAILED);
+  assert.equal(
+    message,
+    `Cannot run kit: open ${LONG.slice(0, 40)}…${LONG.slice(-19)}: read ${name}: no`,
+  );
 });
 
 const ENDS: [
