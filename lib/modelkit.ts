@@ -63,7 +63,9 @@ export function parseInspection(text: string): ModelKit {
     throw unreadable("it is not JSON", error);
   }
   const { digest, manifest, kitfile } = object(value);
-  const { layers } = object(manifest);
+  const { layers: listed } = object(manifest);
+  // Kit has `null` where a ModelKit is nothing but its Kitfile.
+  const layers = listed === null ? [] : listed;
   if (typeof digest !== "string" || !/^sha\d+:[a-f0-9]+$/.test(digest)) {
     throw unreadable("it has no digest");
   }

@@ -85,6 +85,10 @@ for (const [name, text, components] of TOLERATED) {
   });
 }
 
+Deno.test("modelkit: null is kit's way to say that there is no layer", () => {
+  assert.deepEqual(parseInspection(inspection({ manifest: { layers: null } })).layers, []);
+});
+
 const REFUSED: [name: string, text: string, why: RegExp][] = [
   ["nothing", "", /not JSON/],
   ["a text", "hello", /not JSON/],

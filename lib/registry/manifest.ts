@@ -129,7 +129,9 @@ export function parseManifest(bytes: Uint8Array): Omit<Manifest, "digest" | "byt
   if (value?.schemaVersion !== 2) {
     throw new Error("it is not an OCI manifest");
   }
-  const { config, layers = [], manifests = [], artifactType, annotations } = value;
+  const { config, manifests = [], artifactType, annotations } = value;
+  // Kit writes `null` where a ModelKit is nothing but its Kitfile.
+  const layers = value.layers ?? [];
   const { mediaType = "manifests" in value ? INDEX_TYPES[0] : IMAGE_TYPES[0] } = value;
   // The gateway sends it to kit in a header.
   const isType = typeof mediaType === "string" && /^[\x21-\x7e]+$/.test(mediaType);

@@ -12,7 +12,7 @@ import { damageFailure, networkFailure } from "./status.ts";
 import { fetchTags } from "./tags.ts";
 
 /** A Kitfile as a config blob; kit itself refuses longer ones. */
-const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
+const MAX_CONFIG_BYTES = 32 * 1024 * 1024;
 
 /** How a blob is used. */
 export interface BlobUse {

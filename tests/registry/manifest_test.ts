@@ -84,6 +84,12 @@ Deno.test("a manifest whose connection breaks is unavailable, and may be tried a
   assert.deepEqual([failure.outcome, failure.transient], ["unavailable", true]);
 });
 
+Deno.test("a manifest that has null for its layers has none: kit writes it so", () => {
+  const text = '{"schemaVersion":2,"layers":null}';
+  const { layers } = parseManifest(new TextEncoder().encode(text));
+  assert.deepEqual(layers, []);
+});
+
 const SHAPES: [name: string, change: object, says: RegExp][] = [
   ["layers that are no list", { layers: {} }, /not an OCI manifest/],
   ["manifests that are no list", { manifests: null }, /not an OCI manifest/],

@@ -5,6 +5,7 @@ import { CRASHES } from "./crashes.ts";
 import { ENVIRONMENTS } from "./environments.ts";
 import { HOSTILE } from "./hostile.ts";
 import { INTEGRITY } from "./integrity.ts";
+import { LIMITS } from "./limits.ts";
 import { NETWORK } from "./network.ts";
 import { SIGNAL_CASES } from "./signals.ts";
 import { TLS } from "./tls.ts";
@@ -20,4 +21,5 @@ export const AREAS: Record<string, Case[]> = {
   tls: TLS,
   integrity: INTEGRITY,
   hostile: HOSTILE,
+  limits: LIMITS,
 };

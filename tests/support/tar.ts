@@ -1,6 +1,6 @@
 /** One member of a tar, as hostile as one likes. */
 export interface TarEntry {
-  /** Bytes of a name, one a character, at most 100. */
+  /** Bytes of a name, one a character. */
   path: string;
   /** POSIX's letter: "0" a file, "1" a hard link, "2" a link, "3" and "4" devices, "5" a folder, "6" a pipe. */
   type?: string;
@@ -14,11 +14,12 @@ export interface TarEntry {
 }
 
 const BLOCK = 512;
+const NAME_BYTES = 100;
 
 /** https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06 */
 export function tarOf(entries: TarEntry[]): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
-  for (const entry of entries) {
+  for (const entry of entries.flatMap(withLongName)) {
     const body = bytesOf(entry.body ?? "");
     parts.push(headerOf(entry, entry.size ?? body.length), body);
     parts.push(new Uint8Array((BLOCK - body.length % BLOCK) % BLOCK));
@@ -31,6 +32,15 @@ export function tarOf(entries: TarEntry[]): Uint8Array<ArrayBuffer> {
     offset += part.length;
   }
   return tar;
+}
+
+/** What has no room in a header stands in a file before it, as a record that begins with its own length. */
+function withLongName(entry: TarEntry): TarEntry[] {
+  if (entry.path.length <= NAME_BYTES) return [entry];
+  const record = ` path=${entry.path}\n`;
+  const digits = `${record.length + 4}`.length;
+  const body = `${record.length + digits}${record}`;
+  return [{ path: "pax", type: "x", body }, { ...entry, path: entry.path.slice(0, NAME_BYTES) }];
 }
 
 function headerOf(
