@@ -2,7 +2,7 @@ import { orAborted } from "./abort.ts";
 import { Failure, messageOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { type Entry, LOCK_NAME, type Marker, readMarker, STAGING_PREFIX } from "./marker.ts";
-import { lstatIfPresent, removeTree, stateOf } from "./tree.ts";
+import { forAll, lstatIfPresent, removeTree, stateOf } from "./tree.ts";
 
 /** After so long a wait for the lock it is said why nothing happens. */
 const LOCK_NOTICE_MS = 500;
@@ -108,13 +108,13 @@ export async function findComplete(
   for (const directory of entry.directories) {
     if (!(await lstatIfPresent(`${root}/${directory}`))?.isDirectory) return undefined;
   }
-  for (const [path, expected] of Object.entries(entry.files)) {
-    const info = await lstatIfPresent(`${root}/${path}`);
-    if (!info?.isFile) return undefined;
-    const state = stateOf(info);
-    if (state.size !== expected.size || state.mtime !== expected.mtime) return undefined;
-  }
-  return entry;
+  let isIntact = true;
+  await forAll(Object.entries(entry.files), async ([path, expected]) => {
+    const info = isIntact ? await lstatIfPresent(`${root}/${path}`) : undefined;
+    const { size, mtime } = info?.isFile ? stateOf(info) : {};
+    if (size !== expected.size || mtime !== expected.mtime) isIntact = false;
+  });
+  return isIntact ? entry : undefined;
 }
 
 /** What to do about an error of the file system. */

@@ -22,6 +22,7 @@ export interface Tree {
  */
 export async function listTree(root: string): Promise<Tree> {
   const tree: Tree = { files: new Map(), directories: [] };
+  const files: string[] = [];
   const visit = async (prefix: string) => {
     for await (const entry of Deno.readDir(`${root}/${prefix}`)) {
       const path = prefix + entry.name;
@@ -29,16 +30,19 @@ export async function listTree(root: string): Promise<Tree> {
         tree.directories.push(path);
         await visit(`${path}/`);
       } else if (entry.isFile) {
-        const info = await lstatIfPresent(`${root}/${path}`);
-        // Deno shows other bytes than UTF-8 as a replacement character, and then finds nothing of that name.
-        if (info === undefined) throw unpublishable(path, "its name is not UTF-8");
-        tree.files.set(path, stateOf(info));
+        files.push(path);
       } else {
         throw unpublishable(path, "kit made something that is neither a file nor a folder");
       }
     }
   };
   await visit("");
+  await forAll(files, async (path) => {
+    const info = await lstatIfPresent(`${root}/${path}`);
+    // Deno shows other bytes than UTF-8 as a replacement character, and then finds nothing of that name.
+    if (info === undefined) throw unpublishable(path, "its name is not UTF-8");
+    tree.files.set(path, stateOf(info));
+  });
   return tree;
 }
 
@@ -75,25 +79,41 @@ export async function sync(path: string): Promise<void> {
   }
 }
 
-/** As many `fsync` calls at a time as a disk's queue likes; more only cost memory. */
-const SYNCS_AT_ONCE = 16;
+/** As many calls at a time as a disk's queue likes; more only cost memory. */
+const AT_ONCE = 16;
+
+/** Does something about each of many, several at a time: ten thousand calls one after the other are slow. */
+export async function forAll<T>(
+  items: Iterable<T>,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items[Symbol.iterator]();
+  let isOver = false;
+  const worker = async () => {
+    try {
+      for (let next = queue.next(); !next.done && !isOver; next = queue.next()) {
+        await work(next.value);
+      }
+    } catch (error) {
+      isOver = true;
+      throw error;
+    }
+  };
+  // Also when one fails the others are waited for: they hold files open.
+  const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
+  const failed = ended.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
 
 /**
  * `sync` for many paths. The signal does not wait for the disk: a large file may take it longer than the 2 s in which
  * the program is to be gone.
  */
 export async function syncAll(paths: Iterable<string>, signal?: AbortSignal): Promise<void> {
-  const queue = [...paths];
-  const worker = async () => {
-    for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
-      signal?.throwIfAborted();
-      await (signal === undefined ? sync(path) : orAborted(sync(path), signal));
-    }
-  };
-  // Also when one fails the others are waited for: they hold files open.
-  const ended = await Promise.allSettled(Array.from({ length: SYNCS_AT_ONCE }, worker));
-  const failed = ended.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
+  await forAll(paths, async (path) => {
+    signal?.throwIfAborted();
+    await (signal === undefined ? sync(path) : orAborted(sync(path), signal));
+  });
 }
 
 /**

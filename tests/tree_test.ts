@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { Failure } from "../lib/errors.ts";
-import { listTree, lstatIfPresent, removeTree, stateOf, sync, syncAll } from "../lib/tree.ts";
+import {
+  forAll,
+  listTree,
+  lstatIfPresent,
+  removeTree,
+  stateOf,
+  sync,
+  syncAll,
+} from "../lib/tree.ts";
 import { failureOf } from "./support/failure.ts";
 import { TestFolder } from "./support/folder.ts";
 
@@ -141,4 +149,32 @@ Deno.test("tree: a signal does not wait for a disk that is slow", async () => {
   disk.resolve();
   // The file is closed then, after the test would have looked for what is still open.
   await new Promise((resolve) => setTimeout(resolve, 0));
+});
+
+Deno.test("tree: each of many is worked on once, and only so many at a time", async () => {
+  const seen: number[] = [];
+  let [running, most] = [0, 0];
+  await forAll(Array(100).keys(), async (index) => {
+    most = Math.max(most, ++running);
+    await Promise.resolve();
+    seen.push(index);
+    running--;
+  });
+  assert.deepEqual(seen.sort((a, b) => a - b), [...Array(100).keys()]);
+  assert.equal(most, 16);
+});
+
+Deno.test("tree: the first failure is thrown when what was begun has ended, and nothing more is begun", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let [begun, ended] = [0, 0];
+  const failing = forAll(Array(100).keys(), async (index) => {
+    begun++;
+    if (index === 0) throw new Error("the first");
+    await promise;
+    ended++;
+  });
+  resolve();
+  await assert.rejects(failing, /the first/);
+  assert.equal(begun, 16);
+  assert.equal(ended, 15);
 });
