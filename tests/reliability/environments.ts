@@ -108,7 +108,8 @@ const KITS: Record<
     env: { KIT_STALL_TIMEOUT: "1s" },
   },
   "kit hangs, and has a child that keeps its output open": {
-    script: "sleep 5 & wait",
+    // Longer than a start may take: who waits for the child is seen.
+    script: "sleep 25 & wait",
     exits: [9],
     sentence: /no progress for 1 s/,
     env: { KIT_STALL_TIMEOUT: "1s" },

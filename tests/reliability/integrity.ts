@@ -129,8 +129,9 @@ async function changed(
   world: CaseWorld,
   is: (seen: Seen) => boolean,
   change: (body: Uint8Array<ArrayBuffer>, seen: Seen) => Uint8Array<ArrayBuffer>,
+  packFlags: string[] = [],
 ): Promise<void> {
-  const pushed = await world.push(files(world, "v1"));
+  const pushed = await world.push(files(world, "v1"), { packFlags });
   const proxy = world.use(
     new FaultProxy(
       world.host,
@@ -181,6 +182,19 @@ const ON_THE_WAY: Case[] = [
       const { sentence } = await world.start({ env: { KIT_EXPECT: "model.onnx" } });
       assert.match(sentence, /^Cannot find "model.onnx" in .*: it has Kitfile, model.bin, data/);
     },
+  },
+  {
+    name: "the first byte of compressed layers is changed on the way, and kit itself fails first",
+    promise: "nothingWrong",
+    exits: [6],
+    left: "nothing",
+    run: (world) =>
+      changed(
+        world,
+        ({ range }) => range?.startsWith("bytes=0-") ?? false,
+        (body) => body.map((byte, index) => index === 0 ? byte ^ 1 : byte),
+        ["--compression=gzip"],
+      ),
   },
   {
     name: "the manifest is cut on the way, and nobody says so",
