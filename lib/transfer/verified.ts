@@ -85,8 +85,14 @@ export class VerifiedTransfer implements Transfer {
 
   async sizeOfParents(modelkit: ModelKit): Promise<number> {
     if (this.#isFallenBack) return 0;
-    const { config: { flags }, registries } = this.#options;
-    return await sizeOfParents(modelkit, flags, (parent) => resolveModelKit(registries, parent));
+    const { accept, config: { flags }, registries } = this.#options;
+    // As when kit asks for it: a digest is what the Kitfile means that names it, and a tag may have moved.
+    return await sizeOfParents(
+      modelkit,
+      flags,
+      (parent) =>
+        resolveModelKit(registries, parent, parent.digest === undefined ? accept : undefined),
+    );
   }
 
   /** @throws {Failure} why a layer could not be had or trusted, rather than what kit says of it */
