@@ -20,7 +20,7 @@ const MAX_PAGE_BYTES = 1024 * 1024;
 export async function fetchTags(
   client: RegistryClient,
   repository: string,
-  guard: Pick<StallGuard, "signal" | "touch">,
+  guard: Pick<StallGuard, "signal" | "took">,
 ): Promise<string[]> {
   const { signal } = guard;
   const purpose = `list the tags of "${client.host}/${repository}"`;
@@ -29,7 +29,7 @@ export async function fetchTags(
   for (let page = 0; query !== undefined && page < MAX_PAGES; page++) {
     const path: string = `tags/list${query}`;
     const { response } = await client.request({ repository, path, purpose, signal });
-    const bytes = await readBody(response, MAX_PAGE_BYTES, () => guard.touch()).catch(
+    const bytes = await readBody(response, MAX_PAGE_BYTES, (count) => guard.took(count)).catch(
       (error: unknown) => {
         signal.throwIfAborted();
         throw damageFailure(`list of tags of "${client.host}/${repository}"`, messageOf(error), {

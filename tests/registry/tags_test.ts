@@ -15,7 +15,7 @@ async function tagsOf(site: Site) {
     credentialsFor: () => Promise.resolve(undefined),
   });
   const { signal } = new AbortController();
-  const tags = await fetchTags(client, "org/model", { signal, touch() {} });
+  const tags = await fetchTags(client, "org/model", { signal, took() {} });
   return { tags, paths: network.visits.map(({ path }) => path) };
 }
 
