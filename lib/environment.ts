@@ -1,5 +1,6 @@
 import { SIGN_IN_VARIABLES } from "./auth/variables.ts";
 import { SIGNATURE_VARIABLES } from "./signature/variables.ts";
+import { TELEMETRY_VARIABLES } from "./telemetry/variables.ts";
 import type { Variable, VariableGroup } from "./variable.ts";
 
 /**
@@ -104,6 +105,7 @@ export const ENVIRONMENT: VariableGroup[] = [
         about: "File for the termination message, written in place",
         standard: "/dev/termination-log",
       },
+      ...TELEMETRY_VARIABLES,
     ],
   },
 ];

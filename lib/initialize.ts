@@ -16,6 +16,7 @@ import type { Registries } from "./registry/registries.ts";
 import type { Signatures } from "./signature/mod.ts";
 import { refuseFullDisk } from "./space.ts";
 import type { Screen } from "./terminal.ts";
+import type { Timeline } from "./timeline.ts";
 import { DirectTransfer } from "./transfer/direct.ts";
 import type { Accept, Transfer, TransferCost } from "./transfer/mod.ts";
 import { VerifiedTransfer } from "./transfer/verified.ts";
@@ -34,6 +35,7 @@ export interface Context {
   certificates: string[];
   version: string;
   signal: AbortSignal;
+  timeline: Timeline;
   now(): Date;
   /** Bytes that this user can still write to the file system of a path. */
   freeBytes(path: string): Promise<number>;
@@ -64,11 +66,14 @@ export async function initialize(pair: Pair, context: Context): Promise<Result> 
 }
 
 async function initializeLocked(pair: Pair, context: Context): Promise<Result> {
-  const { config, log, signal, signatures } = context;
+  const { config, log, signal, signatures, timeline } = context;
   const { uri, reference } = pair;
   const filters = config.flags.selection;
   const signature = signatures?.fingerprint;
-  await using destination = await Destination.open(pair.destination, { log, signal });
+  await using destination = await timeline.during(
+    "lock",
+    () => Destination.open(pair.destination, { log, signal }),
+  );
 
   if (reference.digest !== undefined) {
     // What a URI with a digest stands for never changes; of an index the marker has the digest of its ModelKit.
@@ -93,10 +98,12 @@ async function initializeLocked(pair: Pair, context: Context): Promise<Result> {
   const accept: Accept | undefined = signatures && (async (reference, manifests) => {
     // A signature that counted may be gone by now, and what it was for is here.
     const known = await destination.find({ uri, digest: manifests[0].digest, filters, signature });
-    if (known === undefined) await signatures.verify(reference, manifests);
+    if (known !== undefined) return;
+    await timeline.during("signature", () => signatures.verify(reference, manifests));
   });
   const transfer = chooseTransfer(kit, trust, { ...context, accept });
-  const modelkit = await resolve(kit, transfer, pair).catch((error: unknown) => {
+  const resolved = timeline.during("resolve", () => resolve(kit, transfer, pair));
+  const modelkit = await resolved.catch((error: unknown) => {
     if (signal.aborted || !isOutage(error)) throw error;
     outage = error;
   });
@@ -123,9 +130,10 @@ interface Job {
 /** Unpacks next to what is there, and publishes it. */
 async function fill(job: Job, context: Context): Promise<Result> {
   const { destination, transfer, modelkit, pair } = job;
-  const { config: { expect, flags, pairs }, log, signal } = context;
+  const { config: { expect, flags, pairs }, log, signal, timeline } = context;
   const { uri, reference } = pair;
   const { digest } = modelkit;
+  timeline.note({ digest, cost: () => transfer.cost() });
   const started = context.now();
 
   const layers = selectLayers(modelkit, flags.filters);
@@ -143,21 +151,23 @@ async function fill(job: Job, context: Context): Promise<Result> {
   const progress = { log, uri, total: needed, screen: context.screen };
   {
     await using _writeBack = new WriteBack(tree, signal);
-    await transfer.unpack({ reference, modelkit, tree, progress });
+    const unpacking = { reference, modelkit, tree, progress };
+    await timeline.during("transfer", () => transfer.unpack(unpacking));
   }
   signal.throwIfAborted();
-  const published = await publish(destination, {
-    ...place,
-    tree,
-    digest,
-    filters: flags.selection,
-    signature: context.signatures?.fingerprint,
-    version: context.version,
-    started,
-    now: context.now,
-    signal,
-    accept: (files) => checkExpectations(expect, pair, files),
-  });
+  const published = await timeline.during("publish", () =>
+    publish(destination, {
+      ...place,
+      tree,
+      digest,
+      filters: flags.selection,
+      signature: context.signatures?.fingerprint,
+      version: context.version,
+      started,
+      now: context.now,
+      signal,
+      accept: (files) => checkExpectations(expect, pair, files),
+    }));
   if (published.files["Kitfile"] !== undefined) await showKitfile(destination.root, log);
   return { digest, bytes: bytesOf(published), cost: transfer.cost() };
 }

@@ -31,6 +31,7 @@ const FIELDS: Record<string, "all" | "machines"> = {
   retryable: "machines",
   hint: "all",
   path: "all",
+  downloaded: "machines",
   connections: "machines",
   retries: "machines",
   limit: "machines",

@@ -6,6 +6,8 @@ export const MARKER_NAME = ".kit-storage.json";
 export const STAGING_PREFIX = ".kit-storage.tmp-";
 /** Lock file, only on file systems where a folder cannot be locked (NFS). */
 export const LOCK_NAME = ".kit-storage.lock";
+/** Kept free for the metrics, where KIT_METRICS_FILE puts them into a destination; with what follows, while written. */
+export const METRICS_NAME = ".kit-storage.prom";
 
 /** About 250,000 files; anything larger was not written by this program. */
 const MAX_MARKER_BYTES = 64 * 1024 * 1024;
@@ -90,7 +92,8 @@ export function isInnerPath(path: string): boolean {
 /** Whether a top-level name belongs to this program and never to a ModelKit. */
 export function isReserved(path: string): boolean {
   const [top] = path.split("/");
-  return top === MARKER_NAME || top === LOCK_NAME || top.startsWith(STAGING_PREFIX);
+  return top === MARKER_NAME || top === LOCK_NAME || top.startsWith(STAGING_PREFIX) ||
+    top === METRICS_NAME || top.startsWith(`${METRICS_NAME}.tmp-`);
 }
 
 function isEntry(value: unknown): value is Entry {

@@ -1,4 +1,4 @@
-import type { AuthContext } from "./auth/mod.ts";
+import type { AuthContext, SigningIn } from "./auth/mod.ts";
 import type { Config } from "./config.ts";
 import { createFetch, type DisposableFetch, type FetchOptions, hasProxy } from "./http.ts";
 import type { Log } from "./log.ts";
@@ -11,6 +11,7 @@ export interface NetworkOptions {
   config: Config;
   log: Log;
   signal: AbortSignal;
+  signingIn?: SigningIn;
 }
 
 /** The ways to registries and clouds that a run has, all with the same certificates and proxies. */
@@ -35,7 +36,7 @@ export class Network implements Disposable {
    *
    * @throws {Failure} `usage` where a file of certificates cannot be read or used
    */
-  static async open({ config, log, signal }: NetworkOptions): Promise<Network> {
+  static async open({ config, log, signal, signingIn }: NetworkOptions): Promise<Network> {
     const certificates = await readTrust(config);
     const identity = await readIdentity(config);
     // Most runs ask no cloud, and a client with certificates takes a few milliseconds.
@@ -57,6 +58,7 @@ export class Network implements Disposable {
       fetch: cloud.fetch,
       readTextFile: (path: string) => Deno.readTextFile(path),
       signal,
+      signingIn,
     };
     const registries = new Registries({
       plainHttp: config.flags.plainHttp,

@@ -9,6 +9,8 @@ import { Signatures } from "./signature/mod.ts";
 import { readRequirement } from "./signature/requirement.ts";
 import type { Screen } from "./terminal.ts";
 import { type Report, sentenceOf } from "./termination.ts";
+import { sendTrace, writeMetrics } from "./telemetry/mod.ts";
+import { Timeline } from "./timeline.ts";
 
 /** What the program may use of the world around it; main.ts makes the real one. */
 export interface World {
@@ -34,19 +36,25 @@ export interface World {
 export async function run(world: World): Promise<number> {
   const started = performance.now();
   const report: Report = { seconds: 0 };
+  const timeline = new Timeline();
+  const { signal, environment, version } = world;
+  let config: Config | undefined;
   const terminationLog = world.environment.KIT_TERMINATION_LOG || undefined;
   let log = createLog(world, earlyOptions(world));
   // Cleaning up may take longer than main.ts waits for it: what is known is said at once, and the last word later.
-  let said: Promise<void> | undefined;
+  let said: Promise<unknown> | undefined;
   const sayAtOnce = () => {
     const failure = asFailure(world.signal.reason);
     const soFar = { ...report, failure, seconds: secondsSince(started) };
     log.warn(sentenceOf(soFar));
-    said = writeMessage(soFar, terminationLog, log);
+    said = Promise.all([
+      writeMessage(soFar, terminationLog, log),
+      writeMetrics({ report: soFar, timeline, version }, { config, environment, log, signal }),
+    ]);
   };
   world.signal.addEventListener("abort", sayAtOnce, { once: true });
   try {
-    const config = readConfig(world.args, world.environment);
+    config = readConfig(world.args, world.environment);
     if (config.action === "doctor") {
       // A run need not load what only this needs.
       const { diagnose } = await import("./doctor/mod.ts");
@@ -64,7 +72,7 @@ export async function run(world: World): Promise<number> {
     log = createLog(world, { format: config.logFormat, level: config.logLevel });
     log.info(`storage-initializer ${world.version}`);
     for (const warning of config.warnings) log.warn(warning);
-    await fill(config, { world, log, report, started });
+    await fill(config, { world, log, report, started, timeline });
   } catch (error) {
     report.failure = asFailure(error);
     if (report.failure.outcome === "bug") log.error(stackOf(report.failure.cause ?? error));
@@ -75,6 +83,12 @@ export async function run(world: World): Promise<number> {
   report.seconds = secondsSince(started);
   world.signal.removeEventListener("abort", sayAtOnce);
   await said;
+  // Before the last word, since what goes wrong here is a line of the log too.
+  await Promise.all(
+    [writeMetrics, sendTrace].map((tell) =>
+      tell({ report, timeline, version }, { config, environment, log, signal })
+    ),
+  );
   await announce(report, terminationLog, log);
   return OUTCOMES[report.failure?.outcome ?? "ok"].code;
 }
@@ -84,14 +98,21 @@ interface Progress {
   log: Log;
   report: Report;
   started: number;
+  timeline: Timeline;
 }
 
 /** Fills one destination after the other, and notes in the report how far it came. */
-async function fill(config: Config, { world, log, report, started }: Progress): Promise<void> {
+async function fill(config: Config, progress: Progress): Promise<void> {
+  const { world, log, report, started, timeline } = progress;
   using end = endOf(config, world.signal);
   const { signal } = end;
 
-  using network = await Network.open({ config, log, signal });
+  using network = await Network.open({
+    config,
+    log,
+    signal,
+    signingIn: (host, work) => timeline.during("sign-in", work, host),
+  });
   const requirement = config.signature && await readRequirement(config.signature);
   const { auth, registries, certificates } = network;
   const context = {
@@ -103,6 +124,7 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
     certificates,
     version: world.version,
     signal,
+    timeline,
     now: world.now,
     freeBytes: world.freeBytes,
     screen: log.format === "text" && log.isShown("info") ? world.screen : undefined,
@@ -110,7 +132,7 @@ async function fill(config: Config, { world, log, report, started }: Progress): 
   const results: Result[] = [];
   for (const pair of config.pairs) {
     report.uri = pair.uri;
-    const result = await initialize(pair, context);
+    const result = await timeline.pair(pair, () => initialize(pair, context));
     results.push(result);
     report.digest = result.digest;
     report.bytes = results.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -6,6 +6,7 @@ import {
   isReserved,
   LOCK_NAME,
   MARKER_NAME,
+  METRICS_NAME,
   parseMarker,
   readMarker,
   STAGING_PREFIX,
@@ -184,6 +185,9 @@ for (
   const [path, expected] of [
     [MARKER_NAME, true],
     [LOCK_NAME, true],
+    [METRICS_NAME, true],
+    [`${METRICS_NAME}.tmp-1`, true],
+    [`${METRICS_NAME}.txt`, false],
     [`${STAGING_PREFIX}abc`, true],
     [`${MARKER_NAME}/x`, true],
     [`a/${MARKER_NAME}`, false],

@@ -1,9 +1,11 @@
-// Writes the tables of the README and of docs/configuration.md, docs/reliability.md and docs/troubleshooting.md:
+// Writes the tables of the README and of some pages of docs, docs/reliability.md and docs/troubleshooting.md:
 // `deno run -A tools/docs.ts`; with --check it only compares.
 import manifest from "../deno.json" with { type: "json" };
 import { ENVIRONMENT } from "../lib/environment.ts";
 import { OUTCOMES } from "../lib/errors.ts";
 import { helpText } from "../lib/help.ts";
+import { METRICS } from "../lib/telemetry/metrics.ts";
+import { PHASES } from "../lib/timeline.ts";
 import { FLAGS, REFUSAL } from "../lib/unpack_flags.ts";
 import { type Case, PROMISES } from "../tests/reliability/cases.ts";
 import { AREAS } from "../tests/reliability/mod.ts";
@@ -19,6 +21,7 @@ const TROUBLESHOOTING = "docs/troubleshooting.md";
 export const PAGES: Record<string, string[]> = {
   "README.md": ["outcomes"],
   "docs/configuration.md": ["environment", "usage", "flags", "chart"],
+  "docs/metrics.md": ["metrics", "phases"],
 };
 
 /** What stands between `<!-- NAME:start -->` and `<!-- NAME:end -->`. */
@@ -54,6 +57,20 @@ export const TABLES: Record<string, () => string> = {
         about,
         `\`${standard}\``,
       ]),
+    ),
+  metrics: () =>
+    table(
+      ["metric", "meaning", "labels"],
+      METRICS.map(({ name, help, labels }) => [
+        `\`${name}\``,
+        help,
+        labels.map((label) => `\`${label}\``).join(" "),
+      ]),
+    ),
+  phases: () =>
+    table(
+      ["phase", "what the initializer does in it"],
+      Object.entries(PHASES).map(([name, about]) => [`\`${name}\``, about]),
     ),
   outcomes: () =>
     table(

@@ -6,7 +6,7 @@ import * as google from "./google.ts";
 import type { AuthContext, Credentials, Scope, Source } from "./source.ts";
 import * as userPassword from "./user_password.ts";
 
-export type { AuthContext, Credentials, Scope, Source } from "./source.ts";
+export type { AuthContext, Credentials, Scope, SigningIn, Source } from "./source.ts";
 
 /** Whose credentials are used: the first source that has some for the host. */
 export const SOURCES: readonly Source[] = [

@@ -32,7 +32,12 @@ export interface AuthContext {
   readTextFile(path: string): Promise<string>;
   /** Ends with the run: its time limit or a signal. */
   signal: AbortSignal;
+  /** Told when somebody waits for a sign-in at a host, and for how long. */
+  signingIn?: SigningIn;
 }
+
+/** Does what a sign-in consists of, and may look how long that takes. */
+export type SigningIn = <T>(host: string, work: () => Promise<T>) => Promise<T>;
 
 /**
  * One identity source. `credentialsFor` answers with credentials; with `undefined`: not mine, ask the next

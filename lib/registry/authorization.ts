@@ -1,4 +1,4 @@
-import type { Credentials } from "../auth/source.ts";
+import type { Credentials, SigningIn } from "../auth/source.ts";
 import { Failure } from "../errors.ts";
 import { readBody } from "../http.ts";
 import { Secret } from "../secret.ts";
@@ -21,6 +21,7 @@ export interface AuthorizationOptions {
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** Asked when the registry wants to know who we are. */
   credentials(): Promise<Credentials | undefined>;
+  signingIn?: SigningIn;
   now?(): number;
 }
 
@@ -70,7 +71,9 @@ export class Authorization {
   }
 
   async #renew(challenges: Challenge[], signal: AbortSignal): Promise<void> {
-    this.#pending ??= this.#ask(challenges, signal).finally(() => this.#pending = undefined);
+    const { host, signingIn = (_host, work) => work() } = this.#options;
+    this.#pending ??= signingIn(host, () => this.#ask(challenges, signal))
+      .finally(() => this.#pending = undefined);
     await this.#pending;
   }
 

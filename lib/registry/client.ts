@@ -1,4 +1,4 @@
-import type { Credentials } from "../auth/source.ts";
+import type { Credentials, SigningIn } from "../auth/source.ts";
 import { Failure } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import { Authorization } from "./authorization.ts";
@@ -14,6 +14,7 @@ export interface RegistryOptions {
   plainHttp: boolean;
   fetch(url: string, init: RequestInit): Promise<Response>;
   credentialsFor(repository: string): Promise<Credentials | undefined>;
+  signingIn?: SigningIn;
   /** URL of its API where that is not `/v2` of the host, without a slash at the end. */
   api?: string;
 }
@@ -115,12 +116,13 @@ export class RegistryClient {
   #authorizationFor(repository: string): Authorization {
     const known = this.#authorizations.get(repository);
     if (known !== undefined) return known;
-    const { host, plainHttp, fetch, credentialsFor } = this.#options;
+    const { host, plainHttp, fetch, credentialsFor, signingIn } = this.#options;
     const authorization = new Authorization({
       host,
       repository,
       plainHttp,
       credentials: () => credentialsFor(repository),
+      signingIn,
       fetch,
     });
     this.#authorizations.set(repository, authorization);

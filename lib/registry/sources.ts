@@ -53,6 +53,7 @@ export class Sources {
         plainHttp,
         fetch,
         credentialsFor: (repository) => credentialsFor({ host, repository }, auth),
+        signingIn: auth.signingIn,
       });
       this.#clients.set(host, client);
     }
@@ -130,6 +131,7 @@ export class Sources {
         fetch,
         credentialsFor: async (repository) =>
           isTrusted ? await credentialsFor({ host, repository }, auth) : undefined,
+        signingIn: auth.signingIn,
       });
       return new Mirror({ client, prefix, resolvesTags: isTrusted, log });
     });

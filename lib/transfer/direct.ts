@@ -37,11 +37,13 @@ export class DirectTransfer implements Transfer {
         host: reference.host,
       });
     }
-    const credentials = await credentialsFor(reference, auth);
+    const { signingIn = (_host, work) => work() } = auth;
+    const credentials = await signingIn(reference.host, () => credentialsFor(reference, auth));
     return await explainingRefusal(
       async () => {
         if (credentials !== undefined) {
-          await retry(() => kit.login(reference.host, credentials), options);
+          const login = () => retry(() => kit.login(reference.host, credentials), options);
+          await signingIn(reference.host, login);
         }
         return await retry(() => kit.inspect(reference), options);
       },

@@ -38,6 +38,8 @@ export interface Transfer {
 }
 
 export interface TransferCost {
+  /** Bytes of layers that were fetched. */
+  downloaded: number;
   /** The most that were used at once. */
   connections: number;
   retries: number;

@@ -210,10 +210,10 @@ export class VerifiedTransfer implements Transfer {
 
   cost(): TransferCost | undefined {
     if (this.#isFallenBack) return undefined;
-    const { connections, retries, networkMs, hashMs, kitMs } = this.#options.stats;
+    const { bytes, connections, retries, networkMs, hashMs, kitMs } = this.#options.stats;
     const most = Math.max(networkMs, hashMs, kitMs);
     const limit = most === networkMs ? "network" : most === hashMs ? "hash" : "kit or disk";
-    return { connections, retries, limit };
+    return { downloaded: bytes, connections, retries, limit };
   }
 }
 
