@@ -3,11 +3,11 @@ import type { Config } from "../config.ts";
 import { Failure } from "../errors.ts";
 import type { Kit } from "../kit.ts";
 import { KitKilled } from "../kit_errors.ts";
-import { type Layer, layerName, type ModelKit, planLayers } from "../modelkit.ts";
+import { layerName, type ModelKit, planLayers } from "../modelkit.ts";
 import { folderBytes, Progress } from "../progress.ts";
 import type { Manifest } from "../registry/manifest.ts";
 import type { Registries } from "../registry/registries.ts";
-import { formatReference, type Reference } from "../reference.ts";
+import type { Reference } from "../reference.ts";
 import { sleep } from "../retry.ts";
 import { removeTree } from "../tree.ts";
 import { Concurrency } from "./concurrency.ts";
@@ -17,6 +17,7 @@ import type { Accept, Transfer, TransferCost, UnpackJob } from "./mod.ts";
 import { sizeOfParents } from "./parents.ts";
 import { explainingRefusal } from "./refusal.ts";
 import { resolveModelKit } from "./resolve.ts";
+import { refuseUnopened } from "./unopened.ts";
 
 /** Bytes of buffers for ranges: with what the runtime takes it keeps a pod below 112 MiB. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
@@ -215,29 +216,6 @@ export class VerifiedTransfer implements Transfer {
     const limit = most === networkMs ? "network" : most === hashMs ? "hash" : "kit or disk";
     return { downloaded: bytes, connections, retries, limit };
   }
-}
-
-/**
- * What kit did not open is not there, however well it ended. Of ModelKits whose Kitfile has no digests kit may leave
- * layers out that it does not know, and says so.
- */
-function refuseUnopened(
-  { reference, modelkit }: UnpackJob,
-  plan: Layer[],
-  delivered: ReadonlySet<string>,
-): void {
-  const missing = plan.filter(({ digest }) => !delivered.has(digest));
-  if (missing.length === 0 || modelkit.components === undefined) return;
-  throw new Failure(
-    "kit",
-    `Cannot unpack "${
-      formatReference(reference)
-    }": kit left out ${missing.length} of ${plan.length} layers, such as ${missing[0].digest}`,
-    {
-      hint:
-        "Take kit 1.15.0 or later, which knows all parts of a Kitfile, or look where KIT_BIN and PATH lead",
-    },
-  );
 }
 
 /** Kit gets everything from us: when we had it all, what kit takes for a broken connection is in the layers. */

@@ -121,8 +121,8 @@ for (const [name, body, outcome, tries] of CONFIGS) {
   });
 }
 
-Deno.test("registries: a Kitfile of more than 16 MiB is none, and is not read", async () => {
-  const config = { ...CONFIG, size: 16 * 1024 * 1024 + 1 };
+Deno.test("registries: a Kitfile of more than 32 MiB is none, and is not read", async () => {
+  const config = { ...CONFIG, size: 32 * 1024 * 1024 + 1 };
   const manifest = JSON.stringify({ schemaVersion: 2, config });
   await using here = world({ [ORIGIN]: () => new Response(manifest) });
   await here.registries.manifest(HOST, "org/model", "v1");

@@ -276,7 +276,7 @@ export const INTEGRITY: Section = {
         {
           says: "Cannot read <a Kitfile>: it has <n> bytes, and may have <n>",
           hint: "Look at what was pushed: this is not what its manifest calls it",
-          cause: "A Kitfile of more than 16 MiB, or a signature of more than 1 MiB, is none.",
+          cause: "A Kitfile of more than 32 MiB, or a signature of more than 1 MiB, is none.",
           test: [
             "signature/cosign_tag_test.ts",
             "cosign tag: a payload without an end is not read",
