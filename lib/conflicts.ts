@@ -35,15 +35,16 @@ export async function planMoves(
     ...staged.directories,
     ...[...staged.files.keys()].flatMap(parentsOf),
   ]);
+  const taken = [...directories, ...staged.files.keys()].find(isReserved);
+  if (taken !== undefined) throw reserved(taken);
+  if (await isBare(root)) return kept;
   for (const path of directories) {
-    if (isReserved(path)) throw reserved(path);
     const parent = parentsOf(path).at(-1);
     if (parent !== undefined && !seen.get(parent)?.isDirectory) continue;
     const info = await look(path);
     if (info !== undefined && !info.isDirectory && !ownFiles.has(path)) throw inTheWay(root, path);
   }
   for (const path of staged.files.keys()) {
-    if (isReserved(path)) throw reserved(path);
     const parent = parentsOf(path).at(-1);
     if (parent !== undefined && !seen.get(parent)?.isDirectory) continue;
     const info = await lstatIfPresent(`${root}/${path}`);
@@ -59,6 +60,12 @@ export async function planMoves(
     else if (!rule.overwrite || !info.isFile) throw inTheWay(root, path);
   }
   return kept;
+}
+
+/** Whether a folder has nothing but names of the initializer's own, as most have at a first start. */
+export async function isBare(root: string): Promise<boolean> {
+  for await (const { name } of Deno.readDir(root)) if (!isReserved(name)) return false;
+  return true;
 }
 
 /** The first file, link or folder below the folder `path` that is not ours. */

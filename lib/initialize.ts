@@ -20,7 +20,7 @@ import type { Timeline } from "./timeline.ts";
 import { DirectTransfer } from "./transfer/direct.ts";
 import type { Accept, Transfer, TransferCost } from "./transfer/mod.ts";
 import { VerifiedTransfer } from "./transfer/verified.ts";
-import { WriteBack } from "./write_back.ts";
+import { WORTH_BYTES, WriteBack } from "./write_back.ts";
 
 /** What one pair needs from the run. */
 export interface Context {
@@ -150,7 +150,7 @@ async function fill(job: Job, context: Context): Promise<Result> {
   log.info(`Unpacking ${uri} (${formatBytes(needed)}) to ${pair.destination}`, words);
   const progress = { log, uri, total: needed, screen: context.screen };
   {
-    await using _writeBack = new WriteBack(tree, signal);
+    await using _writeBack = needed < WORTH_BYTES ? undefined : new WriteBack(tree, signal);
     const unpacking = { reference, modelkit, tree, progress };
     await timeline.during("transfer", () => transfer.unpack(unpacking));
   }

@@ -1,10 +1,13 @@
 import { Failure, messageOf } from "./errors.ts";
 import { linesOf } from "./lines.ts";
+import { sleep } from "./retry.ts";
 
 /** Characters of one line of output; what a longer line has more is dropped. */
 const MAX_LINE = 16 * 1024;
 /** Between SIGTERM and SIGKILL: with what is cleaned up afterwards it must stay below 2 s. */
 const KILL_AFTER_MS = 1000;
+/** Between two looks at what a process says: its lines are worth less time than what it waits for. */
+const READ_EVERY_MS = 20;
 /** How often it is looked whether there is progress. */
 const WATCH_EVERY_MS = 1000;
 
@@ -57,12 +60,15 @@ export async function runProcess(
     kill();
   }, Math.min(WATCH_EVERY_MS, stallTimeout / 4));
 
+  const ended = new AbortController();
+  child.status.finally(() => ended.abort());
+  const rest = () => sleep(READ_EVERY_MS, ended.signal).catch(() => {});
   const read = async (
     stream: ReadableStream<Uint8Array<ArrayBuffer>>,
     onLine: (line: string) => void,
   ) => {
     try {
-      for await (const line of linesOf(stream, maxLine, silenced.signal)) {
+      for await (const line of linesOf(stream, maxLine, silenced.signal, rest)) {
         lastLife = performance.now();
         onLine(line);
       }

@@ -1,4 +1,4 @@
-import { type ConflictRule, inTheWay, parentsOf, planMoves } from "./conflicts.ts";
+import { type ConflictRule, inTheWay, isBare, parentsOf, planMoves } from "./conflicts.ts";
 import type { Destination } from "./destination.ts";
 import { Failure } from "./errors.ts";
 import { type Entry, writeMarker } from "./marker.ts";
@@ -100,7 +100,7 @@ export async function refuseForeign(
 ): Promise<void> {
   const files = new Map(paths.map((path) => [path, { size: 0, mtime: 0 }]));
   // A folder of the same name may be what the Kitfile means, so only what is no folder is in the way yet.
-  for (const path of paths) {
+  for (const path of await isBare(destination.root) ? [] : paths) {
     if ((await lstatIfPresent(`${destination.root}/${path}`))?.isDirectory) files.delete(path);
   }
   const { earlier } = sortEntries(destination, options);

@@ -3,7 +3,7 @@ import { sync } from "./tree.ts";
 
 const EVERY_MS = 250;
 /** Bytes that a file must have grown by to be worth it; small ones are written in no time at the end. */
-const WORTH_BYTES = 32 * 1024 * 1024;
+export const WORTH_BYTES = 32 * 1024 * 1024;
 
 /**
  * Writes large files that another process is filling to the disk as they grow. Publishing waits until everything is

@@ -57,6 +57,7 @@ const TESTED_BY: Record<string, string> = {
   "lib/signature/variables.ts": "tests/environment_test.ts",
   "lib/telemetry/mod.ts": "tests/e2e/telemetry_test.ts",
   "lib/telemetry/variables.ts": "tests/environment_test.ts",
+  "lib/transfer/jobs.ts": "tests/transfer/downloads_test.ts",
   "lib/transfer/mod.ts": "tests/transfer/direct_test.ts",
   "lib/transfer/unopened.ts": "tests/e2e/filters_test.ts",
   "lib/transfer/verified.ts": "tests/e2e/verified_test.ts",

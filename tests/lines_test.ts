@@ -68,3 +68,29 @@ Deno.test("lines: borders of chunks do not matter", async () => {
     assert.deepEqual(await read(chunks), expected);
   }));
 });
+
+Deno.test("lines: what comes while the reader rests is one piece, and its lines come together", async () => {
+  const chunks = ["a\n", "b\n", "c\n", "d\n"].map((text) => new TextEncoder().encode(text));
+  let pulls = 0;
+  const bytes = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller) {
+      const chunk = chunks[pulls++];
+      if (chunk === undefined) controller.close();
+      else controller.enqueue(chunk);
+    },
+  }, { highWaterMark: 0 });
+  const rests: (() => void)[] = [];
+  const rest = () => new Promise<void>((resolve) => rests.push(resolve));
+  const lines = linesOf(bytes, 100, undefined, rest).getReader();
+  assert.equal((await lines.read()).value, "a");
+  const next = lines.read();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.ok(pulls <= 2, "it reads on while it rests");
+  assert.equal(rests.length, 1);
+  rests[0]();
+  assert.equal((await next).value, "b");
+  for (const expected of ["c", "d", undefined]) {
+    rests.at(-1)!();
+    assert.equal((await lines.read()).value, expected);
+  }
+});

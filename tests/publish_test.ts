@@ -521,6 +521,29 @@ for (const [name, existing, paths, rule, blamed] of NAMED) {
   });
 }
 
+for (
+  const [name, existing, looks] of [["empty", {}, 0], ["used", { "dest/other": "x" }, 1]] as const
+) {
+  Deno.test(`publish: in a folder that is ${name} names are ${looks === 0 ? "not " : ""}looked at before the download`, async () => {
+    await using folder = await TestFolder.create();
+    await folder.write(existing);
+    await using destination = await openDestination(folder);
+    const { lstat } = Deno;
+    let count = 0;
+    Deno.lstat = (path) => {
+      count++;
+      return lstat(path);
+    };
+    try {
+      const rest = { uri: URI, neighbours: [URI], rule: NEVER };
+      await refuseForeign(destination, ["Kitfile", "model"], rest);
+    } finally {
+      Deno.lstat = lstat;
+    }
+    assert.equal(count > 0, looks > 0);
+  });
+}
+
 Deno.test("publish: before the download, files of our own earlier run are not in the way", async () => {
   await using folder = await TestFolder.create();
   await put(folder, { "a/model": "1" });

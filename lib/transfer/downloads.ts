@@ -3,9 +3,8 @@ import type { Chunks } from "../registry/chunks.ts";
 import type { ReadableBlob } from "../registry/mirrored_blob.ts";
 import type { Concurrency } from "./concurrency.ts";
 import { deliverStream, Delivery, type Sink, type TransferStats } from "./delivery.ts";
+import { CHUNK_BYTES, type Job, Jobs, lengthOf } from "./jobs.ts";
 
-/** Bytes of a buffer. Several of them are read with one request where few connections are enough. */
-export const CHUNK_BYTES = 1024 * 1024;
 /** Buffers that only what is waited for may take, so that what is fetched ahead cannot block it. */
 const RESERVED = 2;
 
@@ -18,22 +17,6 @@ export interface DownloadsOptions {
   stallTimeout: number;
   stats: TransferStats;
   signal: AbortSignal;
-}
-
-/** One blob on its way. */
-interface Job {
-  blob: ReadableBlob;
-  chunks: number;
-  /** The next chunk to ask for. */
-  next: number;
-  /** The chunk that kit gets now, or next. */
-  head: number;
-  /** Requests under way. */
-  running: number;
-  ready: Map<number, ArrayBuffer>;
-  isOpen: boolean;
-  failure?: unknown;
-  wake?: () => void;
 }
 
 /** A request that waits for a buffer for one chunk. */
@@ -51,14 +34,14 @@ interface Waiter {
 export class Downloads {
   readonly #options: DownloadsOptions;
   readonly #free: ArrayBuffer[] = [];
-  readonly #jobs: Job[];
+  readonly #jobs: Jobs;
   readonly #waiters: Waiter[] = [];
   #allocated = 0;
   #inFlight = 0;
 
   constructor(options: DownloadsOptions) {
     this.#options = options;
-    this.#jobs = options.plan.map(createJob);
+    this.#jobs = new Jobs(options.plan);
     options.signal.addEventListener("abort", () => {
       for (const { reject } of this.#waiters.splice(0)) reject(options.signal.reason);
     }, { once: true });
@@ -110,10 +93,7 @@ export class Downloads {
   }
 
   #open(blob: ReadableBlob): Job {
-    const known = this.#jobs.find((job) => job.blob.digest === blob.digest && !job.isOpen);
-    const job = known ?? createJob(blob);
-    if (known === undefined) this.#jobs.push(job);
-    job.isOpen = true;
+    const job = this.#jobs.open(blob);
     // What waited for a buffer ahead of its time may have one now, and nobody else need give one back.
     this.#serveWaiters();
     this.#pump();
@@ -121,8 +101,7 @@ export class Downloads {
   }
 
   #close(job: Job): void {
-    const index = this.#jobs.indexOf(job);
-    if (index !== -1) this.#jobs.splice(index, 1);
+    this.#jobs.close(job);
     const buffers = [...job.ready.values()];
     job.ready.clear();
     for (const buffer of buffers) this.#release(buffer);
@@ -152,14 +131,8 @@ export class Downloads {
   #pump(): void {
     const { concurrency, signal, stats } = this.#options;
     while (!signal.aborted) {
-      const wanting = this.#jobs.filter((job) =>
-        job.next < job.chunks && job.failure === undefined
-      );
-      const starved = wanting.find((job) => job.isOpen && job.running === 0);
-      const job = starved ?? wanting.find(({ isOpen }) => isOpen) ?? wanting[0];
-      if (job === undefined || (starved === undefined && this.#inFlight >= concurrency.limit)) {
-        return;
-      }
+      const { job, isStarved } = this.#jobs.mostUrgent();
+      if (job === undefined || (!isStarved && this.#inFlight >= concurrency.limit)) return;
       if (!job.isOpen && this.#available <= this.#ahead) return;
       const first = job.next;
       job.next = Math.min(job.chunks, first + this.#span());
@@ -186,7 +159,7 @@ export class Downloads {
       full: (buffer) => {
         this.#options.concurrency.succeeded(lengthOf(blob, index));
         const done = index++;
-        if (!this.#jobs.includes(job)) return this.#release(buffer);
+        if (!this.#jobs.has(job)) return this.#release(buffer);
         job.ready.set(done, buffer);
         job.wake?.();
       },
@@ -238,13 +211,4 @@ export class Downloads {
       best.resolve(buffer);
     }
   }
-}
-
-function createJob(blob: ReadableBlob): Job {
-  const chunks = Math.ceil(blob.size / CHUNK_BYTES);
-  return { blob, chunks, next: 0, head: 0, running: 0, ready: new Map(), isOpen: false };
-}
-
-function lengthOf(blob: ReadableBlob, index: number): number {
-  return Math.min(CHUNK_BYTES, blob.size - index * CHUNK_BYTES);
 }

@@ -15,6 +15,7 @@ import type { TransferStats } from "./delivery.ts";
 import { Gateway } from "./gateway.ts";
 import type { Accept, Transfer, TransferCost, UnpackJob } from "./mod.ts";
 import { sizeOfParents } from "./parents.ts";
+import { CHUNK_BYTES } from "./jobs.ts";
 import { explainingRefusal } from "./refusal.ts";
 import { resolveModelKit } from "./resolve.ts";
 import { refuseUnopened } from "./unopened.ts";
@@ -130,7 +131,7 @@ export class VerifiedTransfer implements Transfer {
     const use = { signal: AbortSignal.any([signal, done.signal]), onRetry };
     const plan = planLayers(job.modelkit, flags.filters);
     // A start that finds everything complete needs neither this nor node's crypto.
-    const { CHUNK_BYTES, Downloads } = await import("./downloads.ts");
+    const { Downloads } = await import("./downloads.ts");
     // Layers of parents, which only kit comes to know, and the Kitfile.
     const unplanned = new Map<string, number>();
     const isPlanned = (digest: string) => job.modelkit.layers.some((one) => one.digest === digest);

@@ -4,7 +4,8 @@ import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import { Concurrency } from "../../lib/transfer/concurrency.ts";
-import { CHUNK_BYTES, Downloads } from "../../lib/transfer/downloads.ts";
+import { Downloads } from "../../lib/transfer/downloads.ts";
+import { CHUNK_BYTES } from "../../lib/transfer/jobs.ts";
 import { FakeBlob, patterned, sha256 } from "../support/fake_blob.ts";
 import { fuzz } from "./fuzz.ts";
 
