@@ -181,6 +181,24 @@ Deno.test("a missing tag and wrong arguments: what Kubernetes is told, and an em
   assert.deepEqual(await namesIn(pod.volume), []);
 });
 
+Deno.test("doctor in a pod says that all is well, or what is not, and leaves the volume empty", async () => {
+  await using cluster = await Cluster.create();
+  const { uri } = await cluster.push("image/doctor:v1", { "model.bin": "payload of doctor" });
+  const pod = await cluster.pod();
+  const healthy = await (await pod.init(uri, { args: ["doctor", uri] })).run();
+  assertEnded(healthy, "ok");
+  assert.match(healthy.stdout, /^ *ok +termination /m);
+  assert.match(healthy.stdout, /^ *ok +memory +limit 134 MB/m);
+  assert.match(healthy.stdout, /^ *ok +destination +writable by UID \d{4,}/m);
+  assert.doesNotMatch(healthy.stdout, /^ *(warn|fail) /m);
+
+  const ill = await (await pod.init(uri, { args: ["doctor", uri.replace(":v1", ":v2")] })).run();
+  assertEnded(ill, "not found");
+  assert.match(ill.stdout, /^ *fail +manifest /m);
+  assert.match(ill.stdout, /\bv1\b/, "the tag that is there is not named");
+  assert.deepEqual(await namesIn(pod.volume), []);
+});
+
 Deno.test("a ModelKit of 1 GiB is verified in 128 MiB of memory", async () => {
   await using cluster = await Cluster.create();
   const model = bytesOf(2 ** 30);

@@ -122,6 +122,8 @@ export interface InitOptions {
   flags?: string[];
   /** CPUs that it may use; 0.1 unless told. */
   cpus?: number;
+  /** In place of URI and folder. */
+  args?: string[];
 }
 
 /** A volume, for an init container and whoever reads it then. */
@@ -135,7 +137,10 @@ export class Pod {
   }
 
   /** An init container as KServe injects it: URI and folder are its arguments. Not started yet. */
-  async init(uri: string, { env, flags = [], cpus = 0.1 }: InitOptions = {}): Promise<Container> {
+  async init(
+    uri: string,
+    { env, flags = [], cpus = 0.1, args = [uri, "/mnt/models"] }: InitOptions = {},
+  ): Promise<Container> {
     const terminationLog = await Deno.makeTempFile({ dir: this.#cluster.world.folder });
     const variables = { KIT_UNPACK_FLAGS: "--plain-http", ...env };
     const name = await this.#cluster.create([
@@ -145,7 +150,7 @@ export class Pod {
       `--volume=${terminationLog}:/dev/termination-log`,
       ...Object.entries(variables).map(([key, value]) => `--env=${key}=${value}`),
       ...flags,
-      ...[(await image()).image, uri, "/mnt/models"],
+      ...[(await image()).image, ...args],
     ]);
     return new Container(name, terminationLog);
   }
@@ -164,6 +169,7 @@ export class Pod {
 /** How a start of a container ended. */
 export interface Ended {
   code: number;
+  stdout: string;
   stderr: string;
   /** The termination message: its sentence, and the JSON of its second line. */
   sentence: string;
@@ -195,17 +201,18 @@ export class Container {
   async run(): Promise<Ended> {
     await this.#prepare();
     using memory = watchMemory(this.name);
-    const { stderr } = await runEngine(["start", "--attach", this.name]);
-    return { ...await this.ended(), stderr, memory: memory.peak };
+    const { stdout, stderr } = await runEngine(["start", "--attach", this.name]);
+    return { ...await this.ended(), stdout, stderr, memory: memory.peak };
   }
 
   /** How its last start ended. */
   async ended(): Promise<Ended> {
     const [{ State }] = JSON.parse(await engine(["inspect", this.name]));
-    const { stderr } = await runEngine(["logs", this.name]);
+    const { stdout, stderr } = await runEngine(["logs", this.name]);
     const [sentence, json] = (await Deno.readTextFile(this.#terminationLog)).split("\n");
     return {
       code: State.ExitCode,
+      stdout,
       stderr,
       sentence,
       report: json ? JSON.parse(json) : {},
