@@ -20,6 +20,8 @@ export interface Row {
 const MAX_LINES = 8;
 const NAME_COLUMNS = { min: 12, max: 32 };
 const BAR_COLUMNS = { min: 8, max: 40 };
+/** Characters of a name that are looked at, its last ones: a hostile Kitfile's may be megabytes, and each is drawn often. */
+const MAX_NAME = 1000;
 
 /** What there is to say of a row, each with the columns that it takes at most; the later ones go first. */
 type Part = [columns: number, text: (row: Row) => string];
@@ -63,7 +65,7 @@ function columnsOf(parts: Part[]): number {
 }
 
 function line(row: Row, parts: Part[], width: number): string {
-  const name = printable(redact(row.name));
+  const name = printable(redact(row.name.slice(-MAX_NAME)));
   const rest = width - columnsOf(parts) - 1;
   if (rest < NAME_COLUMNS.min + BAR_COLUMNS.min) return fitText(name, width);
   const nameColumns = Math.min(NAME_COLUMNS.max, Math.max(NAME_COLUMNS.min, Math.floor(rest / 2)));

@@ -18,11 +18,12 @@ export function textWidth(text: string): number {
 export function fitText(text: string, width: number): string {
   let room = width - textWidth(text);
   if (room >= 0) return text + " ".repeat(room);
-  const rest = Array.from(text);
+  const characters = Array.from(text);
+  let first = 0;
   // One column for what stands in the place of those that are left out.
-  for (room -= 1; room < 0;) room += widthOf(rest.shift()!);
-  while (NONE_REGEXP.test(rest[0] ?? "")) rest.shift();
-  return `…${rest.join("")}${" ".repeat(room)}`;
+  for (room -= 1; room < 0; first++) room += widthOf(characters[first]);
+  while (NONE_REGEXP.test(characters[first] ?? "")) first++;
+  return `…${characters.slice(first).join("")}${" ".repeat(room)}`;
 }
 
 function widthOf(character: string): number {

@@ -50,6 +50,12 @@ for (const [name, columns, row, line] of LINES) {
   Deno.test(`bars: ${name}`, () => assert.equal(draw(columns, row), line));
 }
 
+Deno.test("bars: a name of megabytes is drawn at once", () => {
+  const started = performance.now();
+  assert.match(draw(80, { name: "x".repeat(20e6) + "/model.bin" }), /^…x\/model\.bin /);
+  assert.ok(performance.now() - started < 1000);
+});
+
 const WIDEST: Partial<Row> = {
   bytes: 999.9e9,
   size: 999.9e9,

@@ -31,6 +31,12 @@ const FITS: [text: string, width: number, fitted: string][] = [
   ["xe\u0301y", 2, "…y"],
   ["xxe\u0301", 1, "…"],
 ];
+Deno.test("text width: a text that is much too long is cut at once", () => {
+  const started = performance.now();
+  assert.equal(fitText("x".repeat(200_000), 4), "…xxx");
+  assert.ok(performance.now() - started < 1000);
+});
+
 for (const [text, width, fitted] of FITS) {
   Deno.test(`text width: "${text}" in ${width} columns is "${fitted}"`, () => {
     assert.equal(fitText(text, width), fitted);
