@@ -124,10 +124,17 @@ function pair([name, value]: [string, string | number | boolean]): string {
   }`;
 }
 
+/**
+ * What ends a line or steers a terminal, and what turns the order of the text around it, so that it reads as another:
+ * https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+ */
+const UNPRINTABLE_REGEXP =
+  // deno-lint-ignore no-control-regex
+  /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
 /** A registry or a file name must not be able to forge a line or to steer a terminal. */
 export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+  return text.replaceAll(UNPRINTABLE_REGEXP, (character) => {
     return "\\u" + character.charCodeAt(0).toString(16).padStart(4, "0");
   });
 }

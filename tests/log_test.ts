@@ -83,6 +83,8 @@ for (const format of ["text", "json"] as const) {
           "\x9b",
           "\u2028",
           "\u2029",
+          "\u202e",
+          "\u2067",
           "\x7f",
           "\b",
           "\v",
@@ -95,7 +97,7 @@ for (const format of ["text", "json"] as const) {
         const { log, lines } = recordLog({ format });
         log.info(message, { path: value });
         assert.equal(lines.length, 1);
-        assert.doesNotMatch(lines[0], /[^\P{Cc}\t]|[\u2028\u2029]/u);
+        assert.doesNotMatch(lines[0], /[^\P{Cc}\t]|[\u2028\u2029\p{Bidi_Control}]/u);
         if (format === "json") {
           assert.deepEqual(Object.keys(JSON.parse(lines[0])).slice(0, 2), ["time", "level"]);
         }
