@@ -93,13 +93,14 @@ export function isAddress(hostname: string): boolean {
   return /^\d+(\.\d+){3}$/.test(hostname) || hostname.includes(":");
 }
 
-/** @param network an address, or one with the number of bits that count: `10.0.0.0/8` */
+/** @param network an address, or one with the number of bits that count: `10.0.0.0/8`; anything else has nobody in it */
 function isInNetwork(address: string, network: string): boolean {
   const [base, length] = network.split("/");
   const [one, other] = [bitsOf(address), bitsOf(base)];
   if (one === undefined || other === undefined || one.length !== other.length) return false;
-  const bits = Number(length ?? one.length);
-  return one.slice(0, bits) === other.slice(0, bits);
+  if (length === undefined) return one === other;
+  const bits = Number(length);
+  return /^\d+$/.test(length) && bits <= one.length && one.slice(0, bits) === other.slice(0, bits);
 }
 
 /** An address as a text of zeros and ones. */

@@ -78,6 +78,12 @@ const ROWS: Record<string, Row> = {
     variables: { HTTP_PROXY: PROXY, NO_PROXY: "127.0.0.0/31,10.0.0.0/8" },
     by: "HTTP_PROXY",
   },
+  ...Object.fromEntries(
+    ["127.0.0.0/", "127.0.0.0/x", "127.0.0.2/33"].map((entry): [string, Row] => [
+      `NO_PROXY with the network "${entry}", which is none`,
+      { url: ADDRESS, variables: { HTTP_PROXY: PROXY, NO_PROXY: entry }, by: "HTTP_PROXY" },
+    ]),
+  ),
   "NO_PROXY with a star, for an address": {
     url: ADDRESS,
     variables: { HTTP_PROXY: PROXY, NO_PROXY: "*" },
