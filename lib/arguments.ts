@@ -24,16 +24,21 @@ export interface Arguments {
 
 /** @param mistakes gets a sentence for each option that there is not */
 export function readArguments(args: string[], mistakes: string[]): Arguments {
+  const unknown = new Set<string>();
   const parsed = parseArgs(args, {
     boolean: ["help", "version", "quiet"],
     string: ["_", "log-format", "log-level"],
     alias: { help: "h", quiet: "q" },
     unknown: (name: string) => {
-      // It is called for positional words too.
-      if (name.startsWith("-") && name !== "-") mistakes.push(`there is no option "${name}"`);
+      // It is called for positional words too, and for each letter of `-abc`.
+      if (name.startsWith("-") && name !== "-") unknown.add(name);
       return !name.startsWith("-");
     },
   });
+  for (const name of unknown) {
+    // The value may be a password, as in kit's own `--password=…`.
+    mistakes.push(`there is no option "${name.split("=")[0]}"`);
+  }
   const words = parsed._.map(String);
   // No URI is so short: a host has a dot or a port, and a repository follows it.
   const isDoctor = words[0] === "doctor";

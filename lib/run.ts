@@ -1,4 +1,5 @@
 import { announce, lastCost, summary, writeMessage } from "./announce.ts";
+import { readArguments } from "./arguments.ts";
 import { type Config, readConfig } from "./config.ts";
 import { asFailure, Failure, messageOf, OUTCOMES } from "./errors.ts";
 import { helpText } from "./help.ts";
@@ -179,6 +180,6 @@ function createLog(world: World, choice: LogChoice): Log {
 
 /** The format for mistakes in the configuration itself: machines should be able to read those too. */
 function earlyOptions({ args, environment }: World): LogChoice {
-  const isJson = args.includes("--log-format=json") || environment.KIT_LOG_FORMAT === "json";
-  return { format: isJson ? "json" : "text", level: "info" };
+  const format = readArguments(args, []).options.format ?? environment.KIT_LOG_FORMAT;
+  return { format: format === "json" ? "json" : "text", level: "info" };
 }

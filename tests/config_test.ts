@@ -173,7 +173,7 @@ Deno.test("config: all mistakes are told at once", async () => {
   assert.equal(failure.outcome, "usage");
   assert.match(failure.message, /^Cannot start \(12 mistakes\): /);
   const parts = [
-    /there is no option "--bogus=1"/,
+    /there is no option "--bogus"/,
     /pair 1, "s3:\/\/bucket\/model" to "\/mnt\/a": the scheme is "s3:\/\/"/,
     /pair 2, "kit:\/\/model" to "\/mnt\/b": it has no registry host/,
     /the URI "kit:\/\/ghcr.io\/x" has no destination/,
@@ -188,6 +188,15 @@ Deno.test("config: all mistakes are told at once", async () => {
   ];
   for (const part of parts) assert.match(failure.message, part);
   assert.equal(failure.hint, "Correct the arguments or the environment; --help lists them");
+});
+
+Deno.test("config: an option that there is not is told once, without what may be a password", async () => {
+  const args = [...PAIR, "--password=hidden-4711", "-abc"];
+  const { message } = await failureOf(() => readConfig(args, {}));
+  assert.equal(
+    message,
+    'Cannot start (2 mistakes): there is no option "--password"; there is no option "-abc"',
+  );
 });
 
 const MISTAKES: [name: string, args: string[], environment: Record<string, string>, why: RegExp][] =

@@ -85,6 +85,13 @@ Deno.test("plain HTTP: the tree is what kit unpack makes in an empty folder, and
     assert.equal(lines.at(-1).digest, digest);
     assert.equal(lines.at(-1).bytes, ended.report.bytes);
   });
+
+  await t.step("and so are mistakes, by the option rather than by KIT_LOG_FORMAT", async () => {
+    const ended = await world.run(["--log-format", "json", uri], {
+      env: { KIT_LOG_FORMAT: "text" },
+    });
+    assert.equal(JSON.parse(ended.stderr).code, 2);
+  });
 });
 
 Deno.test("a tag that moved replaces the files, and removes those that are gone", async () => {
