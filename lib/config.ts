@@ -193,7 +193,7 @@ function readUser(
 }
 
 /** People write the registry as a URL too: only its host counts. */
-function registryHost(value: string | undefined): string | undefined {
+export function registryHost(value: string | undefined): string | undefined {
   return value?.replace(/^https?:\/\//, "").split("/")[0];
 }
 

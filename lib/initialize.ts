@@ -215,7 +215,7 @@ export function chooseTransfer(
 }
 
 /** Whether the registry, and not what it said, is the reason. */
-function isOutage(error: unknown): error is Failure {
+export function isOutage(error: unknown): error is Failure {
   return error instanceof Failure &&
     (error.outcome === "unavailable" || error.outcome === "timeout");
 }

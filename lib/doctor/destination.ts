@@ -1,14 +1,15 @@
 import type { Pair } from "../arguments.ts";
 import { destinationFailure, findComplete } from "../destination.ts";
 import { Failure } from "../errors.ts";
+import { checkExpectations } from "../expect.ts";
 import { urisIn } from "../initialize.ts";
-import { type Entry, readMarker, STAGING_PREFIX } from "../marker.ts";
-import { type ModelKit, namedPaths, selectLayers, sizeOf } from "../modelkit.ts";
+import { type Entry, LOCK_NAME, type Marker, readMarker, STAGING_PREFIX } from "../marker.ts";
+import { type ModelKit, namedPaths } from "../modelkit.ts";
 import { isFree } from "../private_folder.ts";
 import { formatBytes } from "../format_bytes.ts";
-import { refuseForeign } from "../publish.ts";
+import { refuseForeign, withReplaced } from "../publish.ts";
 import { refuseFullDisk } from "../space.ts";
-import { removeTree } from "../tree.ts";
+import { lstatIfPresent, removeTree } from "../tree.ts";
 import { type Check, type Context, type Remark, Skip, Warning } from "./finding.ts";
 
 /** A folder that a run would fill. */
@@ -23,6 +24,8 @@ export interface Place extends Folder {
   pair: Pair;
   /** Absent where the registry did not say what it is. */
   modelkit?: ModelKit;
+  /** Bytes that a run unpacks. */
+  needed?: number;
   /** Its ModelKit, where it is complete. */
   entry?: Entry;
 }
@@ -33,9 +36,42 @@ export const FOLDER_CHECK: Check<Folder> = { name: "destination", run: checkAcce
 /** Each needs the one before. */
 export const DESTINATION_CHECKS: Check<Place>[] = [
   FOLDER_CHECK,
-  { name: "contents", run: checkContents },
-  { name: "space", run: checkSpace },
+  { name: "contents", run: asARun(checkContents) },
+  { name: "space", run: asARun(checkSpace) },
 ];
+
+/** An error of the file system is no bug here: it is what a run would end with. */
+function asARun(run: Check<Place>["run"]): Check<Place>["run"] {
+  return async (place, context) => {
+    try {
+      return await run(place, context);
+    } catch (error) {
+      throw destinationFailure(error, place.destination);
+    }
+  };
+}
+
+/** Whether a run that reaches nobody finds what it wants there. */
+export async function isComplete(pair: Pair, context: Context): Promise<boolean> {
+  try {
+    const root = await Deno.realPath(pair.destination);
+    const folder = { root, marker: await readMarker(root) };
+    return await findEntry(folder, pair.reference.digest, pair, context) !== undefined;
+  } catch {
+    // Why it cannot be looked at is for the checks of the folder.
+    return false;
+  }
+}
+
+function findEntry(
+  folder: { root: string; marker: Marker | undefined },
+  digest: string | undefined,
+  { uri }: Pair,
+  { config, requirement }: Context,
+): Promise<Entry | undefined> {
+  const filters = config.flags.selection;
+  return findComplete(folder, { uri, digest, filters, signature: requirement?.fingerprint });
+}
 
 async function checkAccess(place: Folder): Promise<Remark> {
   const { destination } = place;
@@ -69,9 +105,13 @@ async function checkAccess(place: Folder): Promise<Remark> {
 /** The path itself, or what is nearest above it. */
 async function nearestFolder(path: string): Promise<string> {
   for (let folder = path;; folder = parentOf(folder)) {
-    const isThere = await Deno.stat(folder).then(() => true, (error: unknown) => {
-      if (error instanceof Deno.errors.NotFound && parentOf(folder) !== folder) return false;
-      throw destinationFailure(error, path);
+    const isThere = await Deno.stat(folder).then(() => true, async (error: unknown) => {
+      if (!(error instanceof Deno.errors.NotFound) || parentOf(folder) === folder) {
+        throw destinationFailure(error, path);
+      }
+      if (await lstatIfPresent(folder) === undefined) return false;
+      const reason = new Error("it is a link that leads nowhere");
+      throw destinationFailure(Object.assign(reason, { code: "EEXIST" }), folder);
     });
     if (isThere) return folder;
   }
@@ -84,29 +124,25 @@ function parentOf(path: string): string {
 
 async function checkContents(place: Place, context: Context): Promise<Remark | Remark[]> {
   const { destination, folder, modelkit, pair } = place;
-  const { config, requirement } = context;
+  const { config, leftover } = context;
   if (folder !== destination) return "nothing yet";
   const root = await Deno.realPath(folder);
   const marker = await readMarker(root);
-  const lock = await Deno.open(root, { read: true });
-  if (!await isFree(lock)) {
-    // The lock is still asked for, so the folder stays open until we end.
+  if (await isTaken(root)) {
     return new Warning("Another initializer is at work in it: a run waits until that has finished");
   }
-  lock.close();
-  const names = await Array.fromAsync(Deno.readDir(root), ({ name }) => name);
+  const names = (await Array.fromAsync(Deno.readDir(root), ({ name }) => name))
+    // What doctor itself keeps there is gone when it ends.
+    .filter((name) => !leftover?.endsWith(`/${name}`));
   const leftovers = names.filter((name) => name.startsWith(STAGING_PREFIX))
     .map((name) =>
       new Warning(`"${name}" is left of a start that was killed: the next removes it`)
     );
-  place.entry = await findComplete({ root, marker }, {
-    uri: pair.uri,
-    digest: modelkit?.digest ?? pair.reference.digest,
-    filters: config.flags.selection,
-    signature: requirement?.fingerprint,
-  });
-  if (place.entry !== undefined) {
-    return [`complete already, with ${place.entry.digest}`, ...leftovers];
+  const digest = modelkit?.digest ?? pair.reference.digest;
+  const entry = place.entry = await findEntry({ root, marker }, digest, pair, context);
+  if (entry !== undefined) {
+    checkExpectations(config.expect, pair, await withReplaced(root, entry));
+    return [`complete already, with ${entry.digest}`, ...leftovers];
   }
   if (modelkit === undefined) return [new Skip("what belongs there is not known"), ...leftovers];
   await refuseForeign({ root, marker }, namedPaths(modelkit, config.flags.filters), {
@@ -115,18 +151,38 @@ async function checkContents(place: Place, context: Context): Promise<Remark | R
     rule: config.flags,
   });
   const others = names.length - leftovers.length;
-  const said = others === 0 ? "empty" : `${others} other names, none of them in the way`;
+  const said = others === 0
+    ? "empty"
+    : `${others} other ${others === 1 ? "name" : "names"}, nothing in the way`;
   return [said, ...leftovers];
 }
 
-async function checkSpace(
-  { entry, folder, modelkit }: Place,
-  { config, freeBytes }: Context,
-): Promise<Remark> {
+/** Whether another initializer holds the lock, which is on a file where a folder cannot have one: see `Destination`. */
+async function isTaken(root: string): Promise<boolean> {
+  try {
+    return await isHeld(root, { read: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) throw error;
+  }
+  const path = `${root}/${LOCK_NAME}`;
+  return await lstatIfPresent(path) !== undefined && await isHeld(path, { write: true });
+}
+
+async function isHeld(path: string, options: Deno.OpenOptions): Promise<boolean> {
+  const file = await Deno.open(path, options);
+  let isHeld = false;
+  try {
+    return isHeld = !await isFree(file);
+  } finally {
+    // A lock that is still asked for keeps its file open until we end.
+    if (!isHeld) file.close();
+  }
+}
+
+async function checkSpace({ entry, folder, needed }: Place, { freeBytes }: Context) {
   const free = formatBytes(await freeBytes(folder!));
   if (entry !== undefined) return `${free} free, and nothing is needed`;
-  if (modelkit === undefined) return new Skip(`${free} free; what is needed is not known`);
-  const needed = sizeOf(selectLayers(modelkit, config.flags.filters));
+  if (needed === undefined) return new Skip(`${free} free; what is needed is not known`);
   await refuseFullDisk(folder!, needed, freeBytes);
   return `${formatBytes(needed)} needed, ${free} free`;
 }

@@ -18,8 +18,8 @@ export interface ExamineOptions {
   about?: Subject;
   /** Each check stands for itself; otherwise the first failure ends the row, and the others say so. */
   isLoose?: boolean;
-  /** A run goes on without this: failures are warnings, with this added to them. */
-  insteadOfFailing?: string;
+  /** Why a run goes on all the same, where it does: the failure is a warning then, with this added to it. */
+  excuse?: (failure: Failure) => string | undefined;
   /** Milliseconds for each check. */
   limit?: number;
 }
@@ -50,7 +50,7 @@ export class Examiner {
     patient: Patient,
     options: ExamineOptions = {},
   ): Promise<boolean> {
-    const { about = {}, isLoose = false, insteadOfFailing } = options;
+    const { about = {}, isLoose = false, excuse } = options;
     let blocking: string | undefined;
     let isWell = true;
     for (const check of checks) {
@@ -65,12 +65,7 @@ export class Examiner {
           isWell = false;
           if (!isLoose) blocking = check.name;
         }
-        const isLenient = remark instanceof Failure && insteadOfFailing !== undefined;
-        this.#note(
-          check.name,
-          isLenient ? new Warning(`${remark.message}: ${insteadOfFailing}`, remark.hint) : remark,
-          about,
-        );
+        this.#note(check.name, excused(remark, excuse), about);
       }
     }
     return isWell;
@@ -122,6 +117,12 @@ function ended(error: unknown): Failure {
   const failure = asFailure(error);
   if (["interrupt", "terminated", "bug"].includes(failure.outcome)) throw error;
   return failure;
+}
+
+function excused(remark: Remark, excuse: ExamineOptions["excuse"]): Remark {
+  const why = remark instanceof Failure ? excuse?.(remark) : undefined;
+  if (!(remark instanceof Failure) || why === undefined) return remark;
+  return new Warning(`${remark.message}: ${why}`, remark.hint);
 }
 
 function findingOf(check: string, remark: Remark, about: Subject): Finding {

@@ -1,12 +1,13 @@
-import { KSERVE_DESTINATION } from "../arguments.ts";
-import type { Config } from "../config.ts";
+import { KSERVE_DESTINATION, type Pair } from "../arguments.ts";
+import { type Config, registryHost } from "../config.ts";
 import type { Failure } from "../errors.ts";
+import { isOutage } from "../initialize.ts";
 import type { Network } from "../network.ts";
 import { isHost } from "../reference.ts";
 import { lstatIfPresent, removeTree } from "../tree.ts";
 import { CONTAINER_CHECKS } from "./container.ts";
-import { DESTINATION_CHECKS, FOLDER_CHECK } from "./destination.ts";
-import { Examiner } from "./examiner.ts";
+import { DESTINATION_CHECKS, FOLDER_CHECK, isComplete } from "./destination.ts";
+import { type ExamineOptions, Examiner } from "./examiner.ts";
 import type { Context } from "./finding.ts";
 import { HeardLog } from "./heard_log.ts";
 import { HOST_CHECKS } from "./host.ts";
@@ -81,10 +82,16 @@ export async function diagnose(given: Config, world: World): Promise<Failure | u
 
 async function examineRegistries(examiner: Examiner, context: Context): Promise<void> {
   const { config, network } = context;
+  const complete = new Set<Pair>();
+  for (const pair of config.pairs) if (await isComplete(pair, context)) complete.add(pair);
   const isReachable = new Map<string, boolean>();
   for (const host of hostsOf(config)) {
-    if (network === undefined) examiner.skip(HOST_CHECKS, '"certificates" comes first', { host });
-    else isReachable.set(host, await examineHost(examiner, network, host));
+    if (network === undefined) {
+      examiner.skip(HOST_CHECKS, '"certificates" comes first', { host });
+      continue;
+    }
+    const excuse = excuseFor(config.pairs.filter((pair) => pair.reference.host === host), complete);
+    isReachable.set(host, await examineHost(examiner, network, { host, excuse }));
   }
   const isKserve = await lstatIfPresent(KSERVE_DESTINATION) !== undefined;
   for (const pair of config.pairs) {
@@ -92,13 +99,16 @@ async function examineRegistries(examiner: Examiner, context: Context): Promise<
     const visit = network && { pair, network } as Visit;
     if (visit === undefined || !isReachable.get(pair.reference.host)) {
       examiner.skip(MODELKIT_CHECKS, `"${pair.reference.host}" comes first`, { uri });
-    } else await examiner.examine(MODELKIT_CHECKS, visit, { about: { uri } });
+    } else {
+      const excuse = excuseFor([pair], complete);
+      await examiner.examine(MODELKIT_CHECKS, visit, { about: { uri }, excuse });
+    }
     const about = { uri, destination };
     if (pair.isAssumed && !isKserve) {
       examiner.skip([FOLDER_CHECK], "it is not there; a destination may follow the URI", about);
       continue;
     }
-    const place = { destination, pair, modelkit: visit?.modelkit };
+    const place = { destination, pair, modelkit: visit?.modelkit, needed: visit?.needed };
     await examiner.examine(DESTINATION_CHECKS, place, { about });
   }
   if (config.pairs.length === 0 && isKserve) {
@@ -107,19 +117,32 @@ async function examineRegistries(examiner: Examiner, context: Context): Promise<
   }
 }
 
+/** A complete folder needs nobody where the URI has a digest, and where it has a tag it does in an outage. */
+function excuseFor(pairs: Pair[], complete: Set<Pair>): ExamineOptions["excuse"] {
+  if (pairs.length === 0 || !pairs.every((pair) => complete.has(pair))) return undefined;
+  const isFixed = pairs.every(({ reference }) => reference.digest !== undefined);
+  return (failure) =>
+    isFixed || isOutage(failure) ? "a run goes on with what is complete already" : undefined;
+}
+
 /** A host's mirrors and itself. A run needs one of them, so the others' failures are only worth a warning. */
-async function examineHost(examiner: Examiner, network: Network, host: string): Promise<boolean> {
+async function examineHost(
+  examiner: Examiner,
+  network: Network,
+  { host, excuse }: { host: string; excuse: ExamineOptions["excuse"] },
+): Promise<boolean> {
   let isReachable = false;
   for (const { client, isMirror } of network.registries.clients(host)) {
-    const insteadOfFailing = isMirror
+    const withoutIt = isMirror
       ? `a run goes on without this mirror of "${host}"`
       : isReachable
       ? "a run has a mirror of it"
       : undefined;
-    const about = { host: client.host };
-    if (await examiner.examine(HOST_CHECKS, { client }, { about, insteadOfFailing })) {
-      isReachable = true;
-    }
+    const options: ExamineOptions = {
+      about: { host: client.host },
+      excuse: withoutIt === undefined ? excuse : () => withoutIt,
+    };
+    if (await examiner.examine(HOST_CHECKS, { client }, options)) isReachable = true;
   }
   return isReachable;
 }
@@ -127,6 +150,6 @@ async function examineHost(examiner: Examiner, network: Network, host: string): 
 /** The hosts of all URIs; without URIs those that settings name. */
 function hostsOf({ environment, mirrors, pairs }: Config): Set<string> {
   if (pairs.length > 0) return new Set(pairs.map(({ reference }) => reference.host));
-  const named = environment.KIT_REGISTRY?.replace(/^https?:\/\//, "").split("/")[0] ?? "";
+  const named = registryHost(environment.KIT_REGISTRY) ?? "";
   return new Set([...isHost(named) ? [named] : [], ...mirrors.keys()]);
 }

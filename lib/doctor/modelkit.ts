@@ -42,16 +42,19 @@ async function checkCredentials(visit: Visit, context: Context): Promise<Remark[
 async function resolve(visit: Visit, context: Context): Promise<void> {
   const { pair: { reference }, network } = visit;
   const { config, log, signal, requirement } = context;
-  const transfer = chooseTransfer(await createKit(context), await trustOf(context), {
-    ...{ config, log, signal, auth: network.auth, registries: network.registries },
-    // Only a run that wants signatures looks at manifests before it goes on.
-    accept: requirement && ((_, manifests) => {
-      visit.manifests = manifests;
-      return Promise.resolve();
+  const { auth, registries } = network;
+  const signatures = requirement && new Signatures({ requirement, registries, log, signal });
+  visit.signatures = signatures;
+  visit.transfer = chooseTransfer(await createKit(context), await trustOf(context), {
+    ...{ config, log, signal, auth, registries },
+    // Whether the ModelKit itself is signed is a check of its own; its parents are looked at with the layers.
+    accept: signatures && (async (asked, manifests) => {
+      if (asked === reference) visit.manifests = manifests;
+      else await signatures.verify(asked, manifests);
     }),
   });
   try {
-    visit.modelkit = await transfer.resolve(reference);
+    visit.modelkit = await visit.transfer.resolve(reference);
   } catch (error) {
     visit.failure = asFailure(error);
     if (visit.failure.outcome === "bug") throw error;
@@ -77,28 +80,30 @@ async function checkManifest(visit: Visit): Promise<Remark[]> {
 }
 
 async function checkSignature(
-  { manifests = [], network: { registries }, pair: { reference } }: Visit,
-  { config, log, requirement, signal }: Context,
+  { manifests = [], pair: { reference }, signatures }: Visit,
+  { config, log }: Context,
 ): Promise<Remark> {
   if (config.signature === undefined) return new Skip("KIT_COSIGN_* is not set");
-  if (requirement === undefined) return new Skip('"signer" comes first');
-  await new Signatures({ requirement, registries, log, signal }).verify(reference, manifests);
+  if (signatures === undefined) return new Skip('"signer" comes first');
+  await signatures.verify(reference, manifests);
   return log.said;
 }
 
-function checkLayers({ modelkit }: Visit, { config: { flags } }: Context): Promise<Remark> {
-  const selected = selectLayers(modelkit!, flags.filters);
-  const all = modelkit!.layers.length;
+async function checkLayers(visit: Visit, { config: { flags } }: Context): Promise<Remark> {
+  const modelkit = visit.modelkit!;
+  const selected = selectLayers(modelkit, flags.filters);
+  const all = modelkit.layers.length;
+  const parents = await visit.transfer!.sizeOfParents(modelkit);
+  visit.needed = sizeOf(selected) + parents;
   if (selected.length === 0 && flags.filters.length > 0) {
-    return Promise.resolve(
-      new Warning(
-        `The filters "${flags.filters.join('", "')}" select none of ${all} layers`,
-        "Correct --filter in KIT_UNPACK_FLAGS: it names types and, after a colon, names or paths",
-      ),
+    return new Warning(
+      `The filters "${flags.filters.join('", "')}" select none of ${all} layers`,
+      "Correct --filter in KIT_UNPACK_FLAGS: it names types and, after a colon, names or paths",
     );
   }
   const part = flags.filters.length === 0 ? `${all}` : `${selected.length} of ${all}, by filters`;
-  return Promise.resolve(`${part}: ${formatBytes(sizeOf(selected))}`);
+  const more = parents === 0 ? "" : `, and ${formatBytes(parents)} of ModelKits that it names`;
+  return `${part}: ${formatBytes(sizeOf(selected))}${more}`;
 }
 
 async function checkDownload(visit: Visit, { config: { flags } }: Context): Promise<Remark> {

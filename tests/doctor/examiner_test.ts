@@ -80,13 +80,17 @@ Deno.test("doctor: checks that stand for themselves go on after a failure", asyn
 Deno.test("doctor: what a run goes on without is a warning, and ends its row all the same", async () => {
   const { examiner, said } = world();
   const row = [check("one", fails(FAILURE)), check("two", () => "fine")];
-  const options = { insteadOfFailing: "there is another" };
+  const options = {
+    excuse: ({ outcome }: Failure) => outcome === "auth" ? "there is another" : undefined,
+  };
   assert.equal(await examiner.examine(row, undefined, options), false);
   assert.deepEqual(said(), [
     ["one", "warn", "Cannot sign in: there is another"],
     ["two", "skip", '"one" comes first'],
   ]);
   assert.equal(examiner.failure, undefined);
+  assert.equal(await examiner.examine([check("three", fails(OTHER))], undefined, options), false);
+  assert.equal(examiner.failure, OTHER);
 });
 
 Deno.test("doctor: what a run would warn of is a finding of the check that made it", async () => {

@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { serveAws, stsError } from "../auth/aws_server.ts";
 import { AS_USER, mounting, UID } from "../support/as_user.ts";
+import { LOCK_NAME } from "../../lib/marker.ts";
 import { makeCertificate, makeOwnAuthority, type TestCertificate } from "../support/certificate.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
 import { diagnosed, type Line } from "../support/doctor.ts";
 import { type Fault, FaultProxy, type Seen } from "../support/fault_proxy.ts";
 import { ForwardProxy } from "../support/forward_proxy.ts";
-import { putBlob, putManifest } from "../support/push.ts";
+import { putBlob, putChanged, putManifest } from "../support/push.ts";
 import { signByBundle } from "../support/sign.ts";
 import { keyPair, pemOf } from "../support/signing.ts";
 import { Tmpfs } from "../support/tmpfs.ts";
@@ -19,6 +20,13 @@ const NOTHING = `sha256:${"0".repeat(64)}`;
 const USER = { user: "alice", password: "correct-horse-4711" };
 /** An address where nobody listens. */
 const NOBODY = closedPort();
+
+/** Root, to whom the modes of files count as for anybody. */
+const WITHOUT_POWER = [
+  "setpriv",
+  "--bounding-set=-dac_override,-dac_read_search",
+  "--inh-caps=-dac_override,-dac_read_search",
+];
 
 /** What is wrong, and what doctor has to say of it. */
 interface Mistake {
@@ -128,6 +136,19 @@ Deno.test("doctor: mistakes that a registry without sign-in shows", async (t) =>
   await using volume = await Tmpfs.mount(folder.at("small"), "size=16k");
   await folder.write({ "foreign/model.bin": "mine", "not-mine/": "", "not-pem": "hello" });
   await folder.write({ "locked/": "", "killed/.kit-storage.tmp-old/x": "half" });
+  await folder.write({ "closed/": "" });
+  await Deno.chmod(folder.at("closed"), 0o333);
+  await Deno.symlink(folder.at("nowhere"), folder.at("link"));
+  const base = await world.push("team/child:base", { "R.md": "child" }, {
+    kitfile: JSON.stringify({ manifestVersion: "1.0.0", package: {}, docs: [{ path: "R.md" }] }),
+  });
+  const child = async (tag: string, path: string) =>
+    await putChanged(world, `team/child:${tag}`, {
+      digest: base.digest,
+      change: (kitfile) => ({ ...kitfile, model: { path } }),
+    });
+  const orphan = await child("orphan", `${world.host}/team/none:v1`);
+  const grown = await child("grown", uri.replace("kit://", ""));
   using lock = await Deno.open(folder.at("locked"));
   await using strict = new ForwardProxy({ hosts: {}, login: "proxy:pass-4716" });
 
@@ -367,6 +388,20 @@ Deno.test("doctor: mistakes that a registry without sign-in shows", async (t) =>
       says: /are missing\. Give the volume at least .* more/,
     },
     {
+      name: "a disk that is too small for what a parent adds",
+      args: [grown, volume.path],
+      check: "space",
+      code: 7,
+      says: /are missing\. Give the volume at least .* more/,
+    },
+    {
+      name: "a parent that is missing",
+      args: [orphan, destination],
+      check: "layers",
+      code: 4,
+      says: /^Cannot find ".*\/team\/none:v1"/,
+    },
+    {
       name: "a foreign file in the way",
       args: [uri, folder.at("foreign")],
       check: "contents",
@@ -379,6 +414,21 @@ Deno.test("doctor: mistakes that a registry without sign-in shows", async (t) =>
       check: "destination",
       code: 7,
       says: /Give a folder: a part of the path is a file/,
+    },
+    {
+      name: "a destination that is a link to nowhere",
+      args: [uri, folder.at("link")],
+      check: "destination",
+      code: 7,
+      says: /it is a link that leads nowhere\. Give a folder/,
+    },
+    {
+      name: "a folder that can be written and not read",
+      args: [uri, folder.at("closed")],
+      through: WITHOUT_POWER,
+      check: "contents",
+      code: 7,
+      says: /^Cannot write to ".*\/closed": Permission denied/,
     },
     {
       name: "a folder that our user may not write to",
@@ -697,6 +747,68 @@ Deno.test("doctor: where all is well it says so, ends with 0, and leaves nothing
     assert.equal(message, `complete already, with ${digest}`);
     assert.deepEqual(await snapshot(destination), before);
   });
+
+  await t.step("in a folder that is complete already KIT_EXPECT counts, as in a run", async () => {
+    const expecting = { env: { ...env, KIT_EXPECT: "model.onnx" } };
+    assert.equal((await world.run([uri, destination], expecting)).code, 4);
+    const { lines, ended } = await diagnosed(world, [uri, destination], expecting);
+    assert.equal(ended.code, 4, ended.stdout);
+    const failed = lines.filter(({ status }) => status === "fail");
+    assert.deepEqual(failed.map(({ check }) => check), ["contents"]);
+  });
+
+  await t.step("where the registry is down a run goes on with what is complete", async () => {
+    const offline = { env: { ...env, HTTP_PROXY: `http://${NOBODY}` } };
+    assert.equal((await world.run([uri, destination], offline)).code, 0);
+    const { lines, ended } = await diagnosed(world, [uri, destination], offline);
+    assert.equal(ended.code, 0, ended.stdout);
+    const warned = lines.filter(({ status }) => status === "warn");
+    assert.deepEqual(warned.map(({ check }) => check), ["connection"]);
+    assert.match(warned[0].message, /: a run goes on with what is complete already$/);
+    const other = await diagnosed(world, [uri, world.destination("empty")], offline);
+    assert.equal(other.ended.code, 5, other.ended.stdout);
+  });
+
+  await t.step("a password that is refused counts for a tag, and not for a digest", async () => {
+    const pinned = [uri.replace(":v1.0", `@${digest}`), world.destination("pinned")];
+    assert.equal((await world.run(pinned, { env })).code, 0);
+    const refused = { env: { ...env, KIT_PASSWORD: "wrong-horse-4713" } };
+    for (const [args, code] of [[[uri, destination], 3], [pinned, 0]] as const) {
+      assert.equal((await world.run([...args], refused)).code, code);
+      const { ended } = await diagnosed(world, [...args], refused);
+      assert.equal(ended.code, code, ended.stdout);
+    }
+  });
+
+  await t.step("what it keeps in the destination itself is not left of anybody", async () => {
+    const place = world.destination("own");
+    await Deno.mkdir(place);
+    const { lines } = await diagnosed(world, [uri, place], {
+      env,
+      through: mounting("mount -t tmpfs -o ro tmpfs /dev/shm"),
+    });
+    const contents = lines.filter(({ check }) => check === "contents");
+    assert.deepEqual(contents.map(({ message }) => message), ["empty"]);
+    assert.deepEqual(await snapshot(place), {});
+  });
+
+  await t.step(
+    "where folders cannot be locked, as with NFS, the lock of a file counts",
+    async () => {
+      const place = world.destination("nfs");
+      const preload = new URL("../support/no_folder_locks.ts", import.meta.url).pathname;
+      assert.equal((await world.run([uri, place], { env, preload })).code, 0);
+      const said = async () => {
+        const { lines, ended } = await diagnosed(world, [uri, place], { env, preload });
+        assert.equal(ended.code, 0, ended.stdout);
+        return lines.find(({ check }) => check === "contents")!.message;
+      };
+      assert.equal(await said(), `complete already, with ${digest}`);
+      using lock = await Deno.open(`${place}/${LOCK_NAME}`, { write: true });
+      await lock.lock(true);
+      assert.match(await said(), /^Another initializer is at work in it/);
+    },
+  );
 
   await t.step(
     "without a URI: the container, and the registry that KIT_REGISTRY names",
