@@ -119,5 +119,5 @@ function isPath(word: string): boolean {
 
 /** A URI that is shown although it could not be parsed: a password in it by mistake must not be. */
 function withoutUser(uri: string): string {
-  return uri.replace(/^(\w+:\/\/)?[^/]*@(?=[^@/]*\/)/, "$1***@");
+  return uri.replace(/^(\w+:\/\/)?[^]*@(?=[^@]*\/)/, "$1***@");
 }

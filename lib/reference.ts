@@ -44,13 +44,14 @@ export function parseReference(uri: string): Reference {
 
   const slash = rest.indexOf("/");
   const host = slash === -1 ? "" : rest.slice(0, slash);
-  if (!host.includes(".") && !host.includes(":")) {
-    throw new ReferenceError("it has no registry host, as in kit://ghcr.io/org/model:tag");
-  }
-  if (host.includes("@")) {
+  // Before anything of it is quoted. A password may have a slash in it, and a digest has none.
+  if (/@[^]*\//.test(rest)) {
     throw new ReferenceError(
       "it holds a user name or a password: set KIT_USER and KIT_PASSWORD instead",
     );
+  }
+  if (!host.includes(".") && !host.includes(":")) {
+    throw new ReferenceError("it has no registry host, as in kit://ghcr.io/org/model:tag");
   }
   if (!isHost(host)) {
     throw new ReferenceError(`"${host}" is not a host with an optional port`);

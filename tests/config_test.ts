@@ -289,6 +289,7 @@ Deno.test("config: it cannot be changed, and shows no secret", () => {
 
 const WITH_PASSWORD: [name: string, args: string[]][] = [
   ["in a pair", ["me:pass-word@h.io/a", "/x"]],
+  ["with a slash in it", ["me:my/pass-word@h.io/a", "/x"]],
   ["without a destination", ["kit://me:pass-word@h.io/a"]],
   ["with an empty destination", ["me:pass-word@h.io/a", ""]],
 ];

@@ -101,6 +101,11 @@ const BAD: [name: string, uri: string, why: RegExp][] = [
   ["port 0", "kit://ghcr.io:0/m", /not a host/],
   ["port 65536", "kit://ghcr.io:65536/m", /not a host/],
   [
+    "a password with a slash",
+    "kit://user:p/w@ghcr.io/m",
+    /^it holds a user name or a password: [^/]*$/,
+  ],
+  [
     "a user in front of the host",
     "kit://user:pw@ghcr.io/m",
     /^it holds a user name or a password: set KIT_USER/,
