@@ -9,7 +9,11 @@ import { damageFailure } from "./status.ts";
 const PAGE = 1000;
 /** More than that nobody looks through for one that is misspelt. */
 const MAX_PAGES = 5;
+/** A registry may heed no page's length. */
+const MAX_TAGS = PAGE * MAX_PAGES;
 const MAX_PAGE_BYTES = 1024 * 1024;
+/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
+const MAX_TAG_LENGTH = 128;
 
 /**
  * The tags of a repository, the first few thousand.
@@ -24,7 +28,7 @@ export async function fetchTags(
 ): Promise<string[]> {
   const { signal } = guard;
   const purpose = `list the tags of "${client.host}/${repository}"`;
-  const tags: string[] = [];
+  let tags: string[] = [];
   let query: string | undefined = `?n=${PAGE}`;
   for (let page = 0; query !== undefined && page < MAX_PAGES; page++) {
     const path: string = `tags/list${query}`;
@@ -37,7 +41,7 @@ export async function fetchTags(
         });
       },
     );
-    tags.push(...tagsIn(bytes));
+    tags = tags.concat(tagsIn(bytes)).slice(0, MAX_TAGS);
     query = nextQuery(response.headers.get("Link"));
   }
   return tags;
@@ -46,10 +50,14 @@ export async function fetchTags(
 function tagsIn(bytes: Uint8Array): string[] {
   try {
     const tags = asObject(parseForeign(new TextDecoder().decode(bytes)))?.tags;
-    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : [];
+    return Array.isArray(tags) ? tags.filter(isTag) : [];
   } catch {
     return [];
   }
+}
+
+function isTag(tag: unknown): tag is string {
+  return typeof tag === "string" && tag.length <= MAX_TAG_LENGTH;
 }
 
 /** Of `</v2/NAME/tags/list?n=…&last=…>; rel="next"` the query alone: the rest is known. */

@@ -39,11 +39,17 @@ Deno.test("tags: an endless list ends after five pages", async () => {
   assert.deepEqual([tags.length, paths.length], [5, 5]);
 });
 
+Deno.test("tags: a page with more than was asked for is cut to some thousands", async () => {
+  const { tags } = await tagsOf(() => Response.json({ tags: Array(250_000).fill("a") }));
+  assert.equal(tags.length, 5000);
+});
+
 const STRANGE: Record<string, string> = {
   "null, as distribution says of a repository without tags": '{"tags":null}',
   "no JSON": "<html>",
   "a list": "[]",
   "numbers": '{"tags":[1]}',
+  "a name that is too long for a tag": JSON.stringify({ tags: ["a".repeat(129)] }),
 };
 for (const [name, body] of Object.entries(STRANGE)) {
   Deno.test(`tags: ${name} is none`, async () => {
