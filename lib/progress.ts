@@ -10,6 +10,8 @@ const DRAW_EVERY_MS = 200;
 const LOOK_EVERY_MS = 1000;
 /** To look may mean to walk through many files: it takes at most one part in so many of the time. */
 const LOOK_COST = 20;
+/** Bytes that nobody looks at are a stall to who watches kit, so they are looked at well within KIT_STALL_TIMEOUT. */
+const MAX_WAIT_MS = 5000;
 
 /** A layer that is under way. */
 export interface LayerProgress {
@@ -65,7 +67,7 @@ export class Progress implements Disposable {
     try {
       const measured = await this.#options.measure();
       const now = performance.now();
-      this.#nextLook = now + LOOK_COST * (now - asked);
+      this.#nextLook = now + Math.min(MAX_WAIT_MS, LOOK_COST * (now - asked));
       this.bytes = measured.bytes;
       this.#rate.add(measured.bytes, now);
       if (!this.#disposed) this.#show(measured, now);

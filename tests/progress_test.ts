@@ -91,6 +91,15 @@ Deno.test("progress: looks that take long are fewer", async () => {
   assert.equal(state.looks, 7);
 });
 
+Deno.test("progress: looks that take very long are often enough to see that there is no stall", async () => {
+  using clock = new FakeClock();
+  // As if each took 4 s.
+  const { progress, state } = start({ onLook: () => clock.pass(4000) });
+  using _ = progress;
+  await clock.tick(60_000);
+  assert.ok(state.looks >= 6, `${state.looks}`);
+});
+
 Deno.test("progress: on a terminal a bar is drawn 5 times a second, taken away at the end, and the log stays empty", async () => {
   using clock = new FakeClock();
   const { progress, state } = start({ onScreen: true });
