@@ -51,18 +51,18 @@ function asARun(run: Check<Place>["run"]): Check<Place>["run"] {
   };
 }
 
-/** Whether a run that reaches nobody finds what it wants there. */
-export async function isComplete(pair: Pair, context: Context): Promise<boolean> {
+/** The digest of what a run that reaches nobody finds complete there, if it does. */
+export async function completeDigest(pair: Pair, context: Context): Promise<string | undefined> {
   try {
     const root = await Deno.realPath(pair.destination);
     const folder = { root, marker: await readMarker(root) };
-    return await findEntry(folder, pair.reference.digest, pair, context) !== undefined;
+    return (await findEntry(folder, undefined, pair, context))?.digest;
   } catch {
     // Why it cannot be looked at is for the checks of the folder.
-    return false;
   }
 }
 
+/** @param digest absent where nobody said it: of an index a URI with a digest does not have that of its ModelKit */
 function findEntry(
   folder: { root: string; marker: Marker | undefined },
   digest: string | undefined,
@@ -138,8 +138,7 @@ async function checkContents(place: Place, context: Context): Promise<Remark | R
     .map((name) =>
       new Warning(`"${name}" is left of a start that was killed: the next removes it`)
     );
-  const digest = modelkit?.digest ?? pair.reference.digest;
-  const entry = place.entry = await findEntry({ root, marker }, digest, pair, context);
+  const entry = place.entry = await findEntry({ root, marker }, modelkit?.digest, pair, context);
   if (entry !== undefined) {
     checkExpectations(config.expect, pair, await withReplaced(root, entry));
     return [`complete already, with ${entry.digest}`, ...leftovers];

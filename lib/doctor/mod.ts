@@ -6,7 +6,7 @@ import type { Network } from "../network.ts";
 import { isHost } from "../reference.ts";
 import { lstatIfPresent, removeTree } from "../tree.ts";
 import { CONTAINER_CHECKS } from "./container.ts";
-import { DESTINATION_CHECKS, FOLDER_CHECK, isComplete } from "./destination.ts";
+import { completeDigest, DESTINATION_CHECKS, FOLDER_CHECK } from "./destination.ts";
 import { type ExamineOptions, Examiner } from "./examiner.ts";
 import type { Context } from "./finding.ts";
 import { HeardLog } from "./heard_log.ts";
@@ -82,8 +82,11 @@ export async function diagnose(given: Config, world: World): Promise<Failure | u
 
 async function examineRegistries(examiner: Examiner, context: Context): Promise<void> {
   const { config, network } = context;
-  const complete = new Set<Pair>();
-  for (const pair of config.pairs) if (await isComplete(pair, context)) complete.add(pair);
+  const complete = new Map<Pair, string>();
+  for (const pair of config.pairs) {
+    const digest = await completeDigest(pair, context);
+    if (digest !== undefined) complete.set(pair, digest);
+  }
   const isReachable = new Map<string, boolean>();
   for (const host of hostsOf(config)) {
     if (network === undefined) {
@@ -100,7 +103,9 @@ async function examineRegistries(examiner: Examiner, context: Context): Promise<
     if (visit === undefined || !isReachable.get(pair.reference.host)) {
       examiner.skip(MODELKIT_CHECKS, `"${pair.reference.host}" comes first`, { uri });
     } else {
-      const excuse = excuseFor([pair], complete);
+      const isThere = () =>
+        pair.reference.digest !== undefined || visit.modelkit?.digest === complete.get(pair);
+      const excuse = excuseFor([pair], complete, isThere);
       await examiner.examine(MODELKIT_CHECKS, visit, { about: { uri }, excuse });
     }
     const about = { uri, destination };
@@ -117,12 +122,18 @@ async function examineRegistries(examiner: Examiner, context: Context): Promise<
   }
 }
 
-/** A complete folder needs nobody where the URI has a digest, and where it has a tag it does in an outage. */
-function excuseFor(pairs: Pair[], complete: Set<Pair>): ExamineOptions["excuse"] {
+/**
+ * A complete folder needs nobody where the URI has a digest. Where it has a tag, what the tag means must be known, or
+ * there is an outage.
+ */
+function excuseFor(
+  pairs: Pair[],
+  complete: ReadonlyMap<Pair, string>,
+  isThere = () => pairs.every(({ reference }) => reference.digest !== undefined),
+): ExamineOptions["excuse"] {
   if (pairs.length === 0 || !pairs.every((pair) => complete.has(pair))) return undefined;
-  const isFixed = pairs.every(({ reference }) => reference.digest !== undefined);
   return (failure) =>
-    isFixed || isOutage(failure) ? "a run goes on with what is complete already" : undefined;
+    isThere() || isOutage(failure) ? "a run goes on with what is complete already" : undefined;
 }
 
 /** A host's mirrors and itself. A run needs one of them, so the others' failures are only worth a warning. */

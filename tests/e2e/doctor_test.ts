@@ -6,6 +6,7 @@ import { LOCK_NAME } from "../../lib/marker.ts";
 import { makeCertificate, makeOwnAuthority, type TestCertificate } from "../support/certificate.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
 import { diagnosed, type Line } from "../support/doctor.ts";
+import { blobPath } from "../../tools/registry.ts";
 import { type Fault, FaultProxy, type Seen } from "../support/fault_proxy.ts";
 import { ForwardProxy } from "../support/forward_proxy.ts";
 import { putBlob, putChanged, putManifest } from "../support/push.ts";
@@ -778,6 +779,20 @@ Deno.test("doctor: where all is well it says so, ends with 0, and leaves nothing
       const { ended } = await diagnosed(world, [...args], refused);
       assert.equal(ended.code, code, ended.stdout);
     }
+  });
+
+  await t.step("a layer that the registry has lost does not matter where it is there", async () => {
+    const manifest = JSON.parse(await Deno.readTextFile(blobPath(world.registry, digest)));
+    const path = blobPath(world.registry, manifest.layers[0].digest);
+    await Deno.rename(path, `${path}.lost`);
+    for (const [place, code] of [[destination, 0], [world.destination("lost"), 4]] as const) {
+      assert.equal((await world.run([uri, place], { env })).code, code);
+      const { lines, ended } = await diagnosed(world, [uri, place], { env });
+      assert.equal(ended.code, code, ended.stdout);
+      const { status } = lines.find(({ check }) => check === "download")!;
+      assert.equal(status, code === 0 ? "warn" : "fail");
+    }
+    await Deno.rename(`${path}.lost`, path);
   });
 
   await t.step("what it keeps in the destination itself is not left of anybody", async () => {
