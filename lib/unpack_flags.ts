@@ -23,6 +23,8 @@ export interface UnpackFlags {
   overwrite: boolean;
   ignoreExisting: boolean;
   includeRemote: boolean;
+  /** Kit chooses layers by rules of its own: `--as-skill`, or a flag that only a newer kit knows. */
+  ownChoice: boolean;
 }
 
 type Kind = "switch" | "value" | "optional" | "count";
@@ -96,6 +98,7 @@ export function parseUnpackFlags(text: string): UnpackFlags {
     overwrite: false,
     ignoreExisting: false,
     includeRemote: false,
+    ownChoice: false,
   };
   const deprecated: string[] = [];
   let unknownBefore = false;
@@ -117,7 +120,7 @@ export function parseUnpackFlags(text: string): UnpackFlags {
     for (const { name, value } of readFlag(word, queue)) {
       const flag = FLAGS[name];
       if (flag === undefined) {
-        unknownBefore = true;
+        unknownBefore = flags.ownChoice = true;
         continue;
       }
       if (flag.concerns === "refused") {
@@ -137,6 +140,7 @@ export function parseUnpackFlags(text: string): UnpackFlags {
       if (name === "overwrite") flags.overwrite = on;
       if (name === "ignore-existing") flags.ignoreExisting = on;
       if (name === "include-remote") flags.includeRemote = on;
+      if (name === "as-skill") flags.ownChoice = true;
     }
     if (!isNetwork) flags.local.push(...words.slice(first, words.length - queue.length));
   }

@@ -25,6 +25,7 @@ Deno.test("config: with nothing but a pair everything has its default", () => {
       overwrite: false,
       ignoreExisting: false,
       includeRemote: false,
+      ownChoice: false,
     },
     dockerConfigJson: undefined,
     transfer: "verified",

@@ -14,6 +14,7 @@ const NONE: Read = {
   overwrite: false,
   ignoreExisting: false,
   includeRemote: false,
+  ownChoice: false,
 };
 
 const ROWS: [name: string, text: string, expected: Partial<UnpackFlags>][] = [
@@ -60,6 +61,7 @@ const ROWS: [name: string, text: string, expected: Partial<UnpackFlags>][] = [
   }],
   ["--as-skill without a value does not take the next word", "--as-skill -o", {
     overwrite: true,
+    ownChoice: true,
     selection: ["--as-skill=auto"],
   }],
   [
@@ -85,8 +87,11 @@ const ROWS: [name: string, text: string, expected: Partial<UnpackFlags>][] = [
     network: ["--tls-cert=/a b.pem"],
     tlsCert: ["/a b.pem"],
   }],
-  ["a flag of a newer kit, with a value", "--brand-new 7 -o", { overwrite: true }],
-  ["a short flag of a newer kit", "-Z7 -o", { overwrite: true }],
+  ["a flag of a newer kit, with a value", "--brand-new 7 -o", {
+    overwrite: true,
+    ownChoice: true,
+  }],
+  ["a short flag of a newer kit", "-Z7 -o", { overwrite: true, ownChoice: true }],
 ];
 for (const [name, text, expected] of ROWS) {
   Deno.test(`unpack flags: ${name}`, () => {

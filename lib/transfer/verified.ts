@@ -86,8 +86,8 @@ export class VerifiedTransfer implements Transfer {
   }
 
   async sizeOfParents(modelkit: ModelKit): Promise<number> {
-    if (this.#isFallenBack) return 0;
     const { accept, config: { flags }, registries } = this.#options;
+    if (this.#isFallenBack || flags.ownChoice) return 0;
     // As when kit asks for it: a digest is what the Kitfile means that names it, and a tag may have moved.
     return await sizeOfParents(
       modelkit,
@@ -129,7 +129,8 @@ export class VerifiedTransfer implements Transfer {
       stats.retries++;
     };
     const use = { signal: AbortSignal.any([signal, done.signal]), onRetry };
-    const plan = planLayers(job.modelkit, flags.filters);
+    // Where kit chooses by rules of its own nothing is fetched ahead, and nothing must have been opened.
+    const plan = flags.ownChoice ? [] : planLayers(job.modelkit, flags.filters);
     // A start that finds everything complete needs neither this nor node's crypto.
     const { Downloads } = await import("./downloads.ts");
     // Layers of parents, which only kit comes to know, and the Kitfile.

@@ -78,3 +78,25 @@ for (const packFlags of [[], ["--use-model-pack"]]) {
     }
   });
 }
+
+Deno.test("filters: skills are what kit chooses, which is not every layer", async () => {
+  await using world = await TestWorld.create();
+  const kitfile = JSON.stringify({
+    manifestVersion: "1.0.0",
+    package: { name: "skills" },
+    model: { name: "net", path: "model.bin" },
+    prompts: [{ path: "greet" }, { path: "system.md" }],
+  });
+  const { uri } = await world.push("team/skills:v1", {
+    "model.bin": "weights of skills",
+    "greet/SKILL.md": "---\nname: greet\ndescription: Says hello\n---\nSay hello.\n",
+    "system.md": "be kind",
+  }, { kitfile });
+  const env = { KIT_UNPACK_FLAGS: "--plain-http --as-skill=claude-code" };
+  const folder = world.destination("skills");
+  const ended = await world.run([uri, folder], { env });
+  assert.equal(ended.code, 0, ended.stderr);
+  const found = Object.keys(await snapshot(folder));
+  assert.ok(found.includes(".claude/skills/greet/SKILL.md"), found.join());
+  assert.ok(!found.includes("model.bin"));
+});
