@@ -1,9 +1,8 @@
-import { messageOf } from "../errors.ts";
 import { readBody } from "../http.ts";
 import { asObject, parseForeign } from "../json.ts";
 import type { RegistryClient } from "./client.ts";
 import type { StallGuard } from "./stall_guard.ts";
-import { damageFailure } from "./status.ts";
+import { damageFailure, networkFailure } from "./status.ts";
 
 /** Tags of one page; registries may give fewer. */
 const PAGE = 1000;
@@ -36,9 +35,12 @@ export async function fetchTags(
     const bytes = await readBody(response, MAX_PAGE_BYTES, (count) => guard.took(count)).catch(
       (error: unknown) => {
         signal.throwIfAborted();
-        throw damageFailure(`list of tags of "${client.host}/${repository}"`, messageOf(error), {
-          host: client.host,
-        });
+        if (!(error instanceof RangeError)) throw networkFailure(error, purpose, client.host);
+        throw damageFailure(
+          `list of tags of "${client.host}/${repository}"`,
+          "it is longer than 1 MiB",
+          { host: client.host },
+        );
       },
     );
     tags = tags.concat(tagsIn(bytes)).slice(0, MAX_TAGS);

@@ -65,6 +65,17 @@ Deno.test("tags: a page without end is refused, and not kept in memory", async (
   assert.match(failure.message, /^Cannot trust the list of tags of /);
 });
 
+Deno.test("tags: a page that breaks off is the network's fault, and may pass", async () => {
+  const failure = await failureOf(() =>
+    tagsOf(() =>
+      new Response(
+        new ReadableStream({ pull: (controller) => controller.error(new TypeError("reset")) }),
+      )
+    )
+  );
+  assert.deepEqual([failure.outcome, failure.transient], ["unavailable", true]);
+});
+
 Deno.test("tags: no such repository is not found", async () => {
   const failure = await failureOf(() => tagsOf(() => new Response("{}", { status: 404 })));
   assert.equal(failure.outcome, "not found");

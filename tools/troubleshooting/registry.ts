@@ -259,7 +259,7 @@ export const INTEGRITY: Section = {
           test: ["signature/referrers_test.ts", "a page for people"],
         },
         {
-          says: 'Cannot trust the list of tags of "<host>/<repository>": <reason>',
+          says: 'Cannot trust the list of tags of "<host>/<repository>": it is longer than 1 MiB',
           hint: LOOK_AGAIN,
           cause: "`doctor` only: the registry's list of tags is too long.",
           test: [
