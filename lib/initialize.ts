@@ -17,9 +17,9 @@ import type { Signatures } from "./signature/mod.ts";
 import { refuseFullDisk } from "./space.ts";
 import type { Screen } from "./terminal.ts";
 import type { Timeline } from "./timeline.ts";
-import { DirectTransfer } from "./transfer/direct.ts";
+import { chooseTransfer } from "./transfer/choose.ts";
 import type { Accept, Transfer, TransferCost } from "./transfer/mod.ts";
-import { VerifiedTransfer } from "./transfer/verified.ts";
+import { trustFlags } from "./trust.ts";
 import { WORTH_BYTES, WriteBack } from "./write_back.ts";
 
 /** What one pair needs from the run. */
@@ -192,43 +192,10 @@ async function resolve(kit: Kit, transfer: Transfer, { reference }: Pair): Promi
   return found.value;
 }
 
-/** The way that the configuration asks for; where the gateway cannot go it, kit's own with a warning. */
-export function chooseTransfer(
-  kit: Kit,
-  trust: string[],
-  context: Pick<Context, "config" | "auth" | "registries" | "log" | "signal"> & { accept?: Accept },
-): Transfer {
-  const { accept, config, auth, registries, log, signal } = context;
-  const options = { attempts: config.attempts, signal, log };
-  const direct = new DirectTransfer({ kit, config, auth, trust, retry: options });
-  if (config.transfer === "direct") {
-    log.warn("KIT_TRANSFER is direct: layers are not verified");
-    return direct;
-  }
-  if (!config.flags.tlsVerify) {
-    log.warn("--tls-verify=false works with direct transfer only: layers are not verified");
-    return direct;
-  }
-  const stats = { bytes: 0, retries: 0, connections: 0, networkMs: 0, hashMs: 0, kitMs: 0 };
-  const common = { kit, config, auth, registries, accept, signal };
-  return new VerifiedTransfer({ ...common, stats, fallback: direct });
-}
-
 /** Whether the registry, and not what it said, is the reason. */
 export function isOutage(error: unknown): error is Failure {
   return error instanceof Failure &&
     (error.outcome === "unavailable" || error.outcome === "timeout");
-}
-
-/** Kit takes certificates from files only. */
-export async function trustFlags(
-  home: string,
-  { config, certificates }: Pick<Context, "config" | "certificates">,
-): Promise<string[]> {
-  if (certificates.length === 0 || config.flags.plainHttp) return [];
-  const path = `${home}/ca.pem`;
-  await Deno.writeTextFile(path, certificates.join("\n") + "\n", { mode: 0o600 });
-  return [`--tls-cert=${path}`];
 }
 
 /** @throws {Failure} where it was complete before KIT_EXPECT said what it does now */

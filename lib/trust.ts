@@ -64,6 +64,17 @@ export async function readIdentity(
   }
 }
 
+/** Flags that make kit trust these certificates, which it takes from files only: one in its private folder. */
+export async function trustFlags(
+  home: string,
+  { config, certificates }: { config: Pick<Config, "flags">; certificates: string[] },
+): Promise<string[]> {
+  if (certificates.length === 0 || config.flags.plainHttp) return [];
+  const path = `${home}/ca.pem`;
+  await Deno.writeTextFile(path, certificates.join("\n") + "\n", { mode: 0o600 });
+  return [`--tls-cert=${path}`];
+}
+
 async function readBundle(path: string, name: string): Promise<string[]> {
   try {
     const { size } = await Deno.stat(path);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readIdentity, readTrust } from "../lib/trust.ts";
+import { readIdentity, readTrust, trustFlags } from "../lib/trust.ts";
 import { parseUnpackFlags } from "../lib/unpack_flags.ts";
 import { failureOf } from "./support/failure.ts";
 import { TestFolder } from "./support/folder.ts";
@@ -136,3 +136,15 @@ function identityOf(
 ): ReturnType<typeof readIdentity> {
   return readIdentity({ flags: { ...parseUnpackFlags(""), ...given }, environment });
 }
+
+Deno.test("trust: kit gets all certificates in one file, and none where it needs none", async () => {
+  await using folder = await TestFolder.create();
+  const flagsOf = (text: string, certificates: string[]) =>
+    trustFlags(folder.path, { config: { flags: parseUnpackFlags(text) }, certificates });
+  assert.deepEqual(await flagsOf("", []), []);
+  assert.deepEqual(await flagsOf("--plain-http", [ONE]), []);
+  const [flag] = await flagsOf("", [ONE, TWO]);
+  const path = flag.replace(/^--tls-cert=/, "");
+  assert.equal(await Deno.readTextFile(path), `${ONE}\n${TWO}\n`);
+  assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+});

@@ -1,5 +1,5 @@
-import { trustFlags } from "../initialize.ts";
 import { Kit } from "../kit.ts";
+import { trustFlags } from "../trust.ts";
 import { type Context, type Remark, Skip } from "./finding.ts";
 
 /** Any address: it is only read, and nobody is asked. */

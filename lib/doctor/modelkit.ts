@@ -1,9 +1,9 @@
 import { credentialsFor } from "../auth/mod.ts";
 import { asFailure } from "../errors.ts";
-import { chooseTransfer } from "../initialize.ts";
 import { selectLayers, sizeOf } from "../modelkit.ts";
 import { formatBytes } from "../format_bytes.ts";
 import { Signatures } from "../signature/mod.ts";
+import { chooseTransfer } from "../transfer/choose.ts";
 import { withAdvice } from "./advice.ts";
 import { type Check, type Context, type Remark, Skip, Warning } from "./finding.ts";
 import { createKit, trustOf } from "./kit.ts";
