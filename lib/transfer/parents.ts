@@ -2,7 +2,9 @@ import { type ModelKit, parentsOf, selectLayers, sizeOf } from "../modelkit.ts";
 import { isReference, parseReference, type Reference } from "../reference.ts";
 import type { UnpackFlags } from "../unpack_flags.ts";
 
-/** Kit follows a chain of ten. A Kitfile that names more than this many others is none of a person's. */
+/** Kit refuses a longer chain: https://github.com/kitops-ml/kitops/blob/main/pkg/lib/constants/consts.go */
+const MAX_CHAIN = 10;
+/** Kitfiles that together name more are none of a person's. */
 const MAX_PARENTS = 100;
 
 /**
@@ -19,7 +21,8 @@ export async function sizeOfParents(
 ): Promise<number> {
   const seen = new Set<string>();
   let bytes = 0;
-  const visit = async (child: ModelKit, filters: string[]) => {
+  const visit = async (child: ModelKit, filters: string[], depth: number) => {
+    if (depth === MAX_CHAIN) return;
     for (const parent of parentsOf(child, { ...flags, filters })) {
       const key = JSON.stringify(parent);
       // Of what names no registry kit says so itself; and datasets in S3 are not ours to ask for.
@@ -27,9 +30,9 @@ export async function sizeOfParents(
       seen.add(key);
       const found = await resolve(parseReference(parent.reference));
       bytes += sizeOf(selectLayers(found, parent.filters));
-      await visit(found, parent.filters);
+      await visit(found, parent.filters, depth + 1);
     }
   };
-  await visit(modelkit, flags.filters);
+  await visit(modelkit, flags.filters, 0);
   return bytes;
 }
