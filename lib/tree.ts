@@ -26,6 +26,10 @@ export async function listTree(root: string): Promise<Tree> {
   const visit = async (prefix: string) => {
     for await (const entry of Deno.readDir(`${root}/${prefix}`)) {
       const path = prefix + entry.name;
+      // Deno shows other bytes than UTF-8 as a replacement character, and then finds nothing of that name.
+      if (path.includes("\ufffd") && await lstatIfPresent(`${root}/${path}`) === undefined) {
+        throw unpublishable(path, "its name is not UTF-8");
+      }
       if (entry.isDirectory) {
         tree.directories.push(path);
         await visit(`${path}/`);
@@ -38,10 +42,7 @@ export async function listTree(root: string): Promise<Tree> {
   };
   await visit("");
   await forAll(files, async (path) => {
-    const info = await lstatIfPresent(`${root}/${path}`);
-    // Deno shows other bytes than UTF-8 as a replacement character, and then finds nothing of that name.
-    if (info === undefined) throw unpublishable(path, "its name is not UTF-8");
-    tree.files.set(path, stateOf(info));
+    tree.files.set(path, stateOf(await Deno.lstat(`${root}/${path}`)));
   });
   return tree;
 }

@@ -59,13 +59,15 @@ Deno.test("tree: a name that is not UTF-8 is a failure of kit", async () => {
   await using folder = await TestFolder.create();
   const { readDir } = Deno;
   // As Deno 2.9 shows such a name; 2.6 shows none.
-  Deno.readDir = async function* () {
-    yield { name: "a\ufffd", isFile: true, isDirectory: false, isSymlink: false };
-  };
   try {
-    const failure = await failureOf(() => listTree(folder.path));
-    assert.equal(failure.outcome, "kit");
-    assert.equal(failure.message, 'Cannot publish "a\ufffd": its name is not UTF-8');
+    for (const isDirectory of [false, true]) {
+      Deno.readDir = async function* () {
+        yield { name: "a\ufffd", isFile: !isDirectory, isDirectory, isSymlink: false };
+      };
+      const failure = await failureOf(() => listTree(folder.path));
+      assert.equal(failure.outcome, "kit");
+      assert.equal(failure.message, 'Cannot publish "a\ufffd": its name is not UTF-8');
+    }
   } finally {
     Deno.readDir = readDir;
   }
