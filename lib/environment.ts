@@ -81,7 +81,8 @@ export const ENVIRONMENT: VariableGroup[] = [
       },
       {
         name: "KIT_STALL_TIMEOUT",
-        about: "No progress for so long is retried, then fails: a duration such as `90s` or `2m`",
+        about:
+          "No progress for so long (less than 256 bytes a second is none) is retried, then fails: a duration such as `90s` or `2m`",
         standard: "60s",
       },
       {
