@@ -6,7 +6,7 @@ export const MARKER_NAME = ".kit-storage.json";
 export const STAGING_PREFIX = ".kit-storage.tmp-";
 /** Lock file, only on file systems where a folder cannot be locked (NFS). */
 export const LOCK_NAME = ".kit-storage.lock";
-/** Kept free for the metrics, where KIT_METRICS_FILE puts them into a destination; with what follows, while written. */
+/** Kept free for the metrics, where KIT_METRICS_FILE puts them into a destination. */
 export const METRICS_NAME = ".kit-storage.prom";
 
 /** About 250,000 files; anything larger was not written by this program. */
@@ -92,8 +92,7 @@ export function isInnerPath(path: string): boolean {
 /** Whether a top-level name belongs to this program and never to a ModelKit. */
 export function isReserved(path: string): boolean {
   const [top] = path.split("/");
-  return top === MARKER_NAME || top === LOCK_NAME || top.startsWith(STAGING_PREFIX) ||
-    top === METRICS_NAME || top.startsWith(`${METRICS_NAME}.tmp-`);
+  return [MARKER_NAME, LOCK_NAME, METRICS_NAME].includes(top) || top.startsWith(STAGING_PREFIX);
 }
 
 function isEntry(value: unknown): value is Entry {

@@ -186,7 +186,6 @@ for (
     [MARKER_NAME, true],
     [LOCK_NAME, true],
     [METRICS_NAME, true],
-    [`${METRICS_NAME}.tmp-1`, true],
     [`${METRICS_NAME}.txt`, false],
     [`${STAGING_PREFIX}abc`, true],
     [`${MARKER_NAME}/x`, true],

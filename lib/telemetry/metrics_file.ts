@@ -1,5 +1,5 @@
 import type { Pair } from "../arguments.ts";
-import { METRICS_NAME } from "../marker.ts";
+import { METRICS_NAME, STAGING_PREFIX } from "../marker.ts";
 import { lstatIfPresent } from "../tree.ts";
 
 /**
@@ -23,8 +23,9 @@ export async function writeMetricsFile(
   }
   const info = await lstatIfPresent(`${folder}/${name}`);
   if (info !== undefined && !info.isFile) throw new Error("there is something else than a file");
-  // Collectors of metrics read what ends in .prom, and so not this one.
-  const temporary = `${folder}/${name}.tmp-${crypto.randomUUID()}`;
+  // Collectors of metrics read what ends in .prom, and so not this one. In a destination the next start removes it, should
+  // this one be killed.
+  const temporary = `${folder}/${STAGING_PREFIX}${crypto.randomUUID()}`;
   try {
     await Deno.writeTextFile(temporary, text, { createNew: true, mode: 0o644 });
     await Deno.rename(temporary, `${folder}/${name}`);
