@@ -42,10 +42,12 @@ export function readTraceSettings(
       `OTEL_EXPORTER_OTLP_PROTOCOL is "${protocol}", and can be ${PROTOCOLS.join(" or ")}`,
     );
   }
+  const url = httpUrl(endpoint);
+  if (environment.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT === undefined) {
+    url.pathname = `${url.pathname.replace(/\/$/, "")}/v1/traces`;
+  }
   return {
-    url: environment.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT === undefined
-      ? `${httpUrl(endpoint).replace(/\/$/, "")}/v1/traces`
-      : httpUrl(endpoint),
+    url: url.href,
     headers: Object.fromEntries(
       parseList("OTEL_EXPORTER_OTLP_HEADERS", setting("HEADERS"))
         .map(([name, value]) => [name, new Secret(value)]),
@@ -67,9 +69,9 @@ function isOff(environment: Readonly<Record<string, string>>): boolean {
     !OTEL_TRACES_EXPORTER.split(",").some((name) => name.trim() === "otlp");
 }
 
-function httpUrl(text: string): string {
+function httpUrl(text: string): URL {
   const url = URL.parse(text);
-  if (url !== null && /^https?:$/.test(url.protocol)) return url.href;
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
   throw new Error("the endpoint is not an http or https URL");
 }
 

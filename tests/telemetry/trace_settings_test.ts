@@ -27,6 +27,7 @@ const URLS: [environment: Record<string, string>, url: string][] = [
   [{ ...ENDPOINT, OTEL_TRACES_EXPORTER: "console, otlp" }, "http://collector:4318/v1/traces"],
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: "https://c/base/" }, "https://c/base/v1/traces"],
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: "https://c/base" }, "https://c/base/v1/traces"],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: "https://c/base?team=a" }, "https://c/base/v1/traces?team=a"],
   [{ ...ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://t/here" }, "https://t/here"],
   [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://t" }, "https://t/"],
 ];
