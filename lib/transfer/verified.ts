@@ -86,14 +86,15 @@ export class VerifiedTransfer implements Transfer {
   }
 
   async sizeOfParents(modelkit: ModelKit): Promise<number> {
-    const { accept, config: { flags }, registries } = this.#options;
+    const { accept, auth, config: { flags }, registries } = this.#options;
     if (this.#isFallenBack || flags.ownChoice) return 0;
     // As when kit asks for it: a digest is what the Kitfile means that names it, and a tag may have moved.
+    const resolve = (parent: Reference) =>
+      resolveModelKit(registries, parent, parent.digest === undefined ? accept : undefined);
     return await sizeOfParents(
       modelkit,
       flags,
-      (parent) =>
-        resolveModelKit(registries, parent, parent.digest === undefined ? accept : undefined),
+      (parent) => explainingRefusal(() => resolve(parent), parent, auth),
     );
   }
 

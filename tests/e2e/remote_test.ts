@@ -79,6 +79,17 @@ Deno.test("a ModelKit whose model is another ModelKit", async (t) => {
     assert.deepEqual(await snapshot(destination), {});
   });
 
+  await t.step("a parent in a registry that wants a password: exit 3, which says so", async () => {
+    await using closed = await TestWorld.create({
+      htpasswd: [{ user: "alice", password: "secret-4711" }],
+    });
+    const destination = world.destination("closed");
+    const ended = await world.run([await child("closed", `${closed.host}/team/x:v1`), destination]);
+    assert.equal(ended.code, 3, ended.stderr);
+    assert.ok(ended.sentence.includes(`no source has any for "${closed.host}"`), ended.sentence);
+    assert.deepEqual(await snapshot(destination), {});
+  });
+
   await t.step("parents in a circle: kit refuses, exit 8, and nothing is left", async () => {
     const circle = `${world.host}/team/child:circle`;
     await child("circle", circle);
