@@ -29,7 +29,8 @@ export async function sizeOfParents(
       if (!isReference(parent.reference) || seen.has(key) || seen.size === MAX_PARENTS) continue;
       seen.add(key);
       const found = await resolve(parseReference(parent.reference));
-      bytes += sizeOf(selectLayers(found, parent.filters));
+      // Kit takes a part of it, and where layers cannot be told apart only kit knows which.
+      if (found.components !== undefined) bytes += sizeOf(selectLayers(found, parent.filters));
       await visit(found, parent.filters, depth + 1);
     }
   };

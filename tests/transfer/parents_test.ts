@@ -27,6 +27,7 @@ const REGISTRY: Record<string, ModelKit> = {
   "r.test/one:v1": modelkit(10, 20),
   "r.test/two:v1": modelkit(100, 200, [modelFrom("r.test/one:v1")]),
   "r.test/three:v1": modelkit(1000, 2000, [modelFrom("r.test/two:v1")]),
+  "r.test/plain:v1": { ...modelkit(10, 20), components: undefined },
   "r.test/self:v1": modelkit(10_000, 20_000, [modelFrom("r.test/self:v1")]),
 };
 
@@ -85,6 +86,11 @@ const ROWS: Row[] = [
     filters: ["datasets:rows"],
     includeRemote: true,
     bytes: 20,
+  },
+  {
+    name: "a parent whose layers cannot be told apart adds nothing, since kit takes a part of it",
+    from: child(modelFrom("r.test/plain:v1")),
+    bytes: 0,
   },
   { name: "what is no reference is kit's to refuse", from: child(modelFrom("one:v1")), bytes: 0 },
 ];
