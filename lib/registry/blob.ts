@@ -21,6 +21,8 @@ export interface BlobOptions {
   signal: AbortSignal;
   /** Told of every attempt that failed for a passing reason. */
   onRetry?(failure: Failure): void;
+  /** Told of the bytes of ranges as they come. */
+  onBytes?(count: number): void;
 }
 
 /** Statuses of an object storage whose presigned URL is used up. */
@@ -46,7 +48,8 @@ export class RemoteBlob {
    * @throws {Failure} `integrity` where the registry has another size than the manifest says
    */
   async read(start: number, end: number, chunks: Chunks): Promise<void> {
-    const state: ReadState = { position: start, end, chunks, filled: 0 };
+    const { onBytes } = this.#options;
+    const state: ReadState = { position: start, end, chunks, filled: 0, onBytes };
     try {
       await this.retrying(() => this.#attempt(state), () => state.position);
     } catch (error) {

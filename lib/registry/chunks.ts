@@ -19,6 +19,8 @@ export interface ReadState {
   current?: { buffer: ArrayBuffer; length: number };
   /** Bytes that are in the current buffer. */
   filled: number;
+  /** Told of bytes as they come: on a slow network a buffer takes minutes. */
+  onBytes?(count: number): void;
 }
 
 /** Reads into the buffers until the range or what is sent of it ends. */
@@ -27,6 +29,7 @@ export async function readInto(fill: Fill, state: ReadState, guard: StallGuard):
     guard.took(count);
     state.position += count;
     state.filled += count;
+    state.onBytes?.(count);
   };
   while (state.position < state.end) {
     if (state.current === undefined) {

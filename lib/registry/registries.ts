@@ -20,6 +20,8 @@ export interface BlobUse {
   signal: AbortSignal;
   /** Told of every attempt at the registry that failed for a passing reason. */
   onRetry(): void;
+  /** Told of bytes as they come, from whomever. */
+  onBytes(count: number): void;
 }
 
 /** What a run asks of registries and their mirrors, and what their manifests have told so far. */
@@ -66,7 +68,7 @@ export class Registries {
     const origin = this.#sources.origin(host, repository);
     const size = this.#sizes.get(keyOf(host, repository, digest)) ??
       await this.#askSize(host, repository, digest, signal);
-    const common = { digest, size, stallTimeout, log, signal };
+    const common = { digest, size, stallTimeout, log, signal, onBytes: use?.onBytes };
     const blob = new RemoteBlob({ ...origin, ...common, onRetry: use?.onRetry });
     const replicas = this.#sources.mirrors(host, repository).map(({ mirror, ...source }) => ({
       mirror,

@@ -129,7 +129,9 @@ export class VerifiedTransfer implements Transfer {
       concurrency.troubled();
       stats.retries++;
     };
-    const use = { signal: AbortSignal.any([signal, done.signal]), onRetry };
+    let arrived = 0;
+    const onBytes = (count: number) => arrived += count;
+    const use = { signal: AbortSignal.any([signal, done.signal]), onRetry, onBytes };
     // Where kit chooses by rules of its own nothing is fetched ahead, and nothing must have been opened.
     const plan = flags.ownChoice ? [] : planLayers(job.modelkit, flags.filters);
     // A start that finds everything complete needs neither this nor node's crypto.
@@ -173,7 +175,7 @@ export class VerifiedTransfer implements Transfer {
       try {
         await kit.unpack({ ...job.reference, digest }, job.tree, {
           words: [...flags.local, "--plain-http", `--proxy=${gateway.proxy}`],
-          progress: () => stats.bytes + stats.retries + shown.bytes,
+          progress: () => arrived + stats.bytes + stats.retries + shown.bytes,
           // Stalls of the network are the gateway's, which tries again; this is for a kit that hangs itself.
           patience: PATIENCE_MS + 2 * config.stallTimeout,
         });

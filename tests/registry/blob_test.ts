@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { IgnoredRange, RemoteBlob } from "../../lib/registry/blob.ts";
+import { type BlobOptions, IgnoredRange, RemoteBlob } from "../../lib/registry/blob.ts";
 import type { Chunks } from "../../lib/registry/chunks.ts";
 import { RegistryClient } from "../../lib/registry/client.ts";
 import { StallGuard } from "../../lib/registry/stall_guard.ts";
@@ -27,7 +27,9 @@ interface BlobWorld extends AsyncDisposable {
 
 function world(
   sites: Record<string, Site>,
-  { attempts = 3, stallTimeout = 60_000, signal = new AbortController().signal } = {},
+  { attempts = 3, stallTimeout = 60_000, signal = new AbortController().signal, onBytes }: Partial<
+    Pick<BlobOptions, "attempts" | "stallTimeout" | "signal" | "onBytes">
+  > = {},
 ): BlobWorld {
   const network = new TestNetwork(sites);
   const retries: Failure[] = [];
@@ -40,6 +42,7 @@ function world(
   const blob = new RemoteBlob({
     ...{ client, repository: "org/model", digest: DIGEST, size: SIZE, attempts, stallTimeout },
     ...{ signal, log: recordLog().log, onRetry: (failure) => void retries.push(failure) },
+    onBytes,
   });
   return {
     network,
@@ -126,6 +129,28 @@ for (const [how, end] of [["is reset", breaking], ["ends early", ending]] as con
     assert.deepEqual(here.ranges().map((range) => range![1]), Array(4).fill(SIZE - 1));
   });
 }
+
+Deno.test("blob: what comes slowly is told of before a buffer is full", async () => {
+  const counts: number[] = [];
+  const heard = Promise.withResolvers<void>();
+  const halting = (part: Uint8Array) =>
+    new ReadableStream({
+      async start(controller) {
+        controller.enqueue(part.subarray(0, 100));
+        await heard.promise;
+        controller.enqueue(part.subarray(100));
+        controller.close();
+      },
+    });
+  const onBytes = (count: number) => {
+    counts.push(count);
+    heard.resolve();
+  };
+  const site: Site = (visit) => answerBlob(visit, BYTES, halting);
+  await using here = world({ [REGISTRY]: site }, { onBytes, stallTimeout: 500, attempts: 1 });
+  assert.deepEqual(await readAll(here, 0, BUFFER), BYTES.slice(0, BUFFER));
+  assert.deepEqual(counts, [100, 900]);
+});
 
 Deno.test("blob: attempts count anew after progress, and end without any", async () => {
   using _ = withoutJitter();
