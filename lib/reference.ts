@@ -45,7 +45,8 @@ export function parseReference(uri: string): Reference {
   const slash = rest.indexOf("/");
   const host = slash === -1 ? "" : rest.slice(0, slash);
   // Before anything of it is quoted. A password may have a slash in it, and a digest has none.
-  if (/@[^]*\//.test(rest)) {
+  const userEnd = rest.indexOf("@");
+  if (userEnd !== -1 && userEnd < rest.lastIndexOf("/")) {
     throw new ReferenceError(
       "it holds a user name or a password: set KIT_USER and KIT_PASSWORD instead",
     );
