@@ -55,7 +55,8 @@ const PULL: Way = {
 const OURS: Way = {
   name: "ours, verified",
   commands: ours,
-  isVerified: (_, stderr) => stderr.includes("Verified sha256:"),
+  // The Kitfile is a blob too, and a small one.
+  isVerified: (_, stderr) => /"Verified sha256:[^}]*"bytes":\d{5,}/.test(stderr),
 };
 const DIRECT: Way = { name: "ours, direct", commands: ours, env: { KIT_TRANSFER: "direct" } };
 /** As we leave it behind: on the disk, also when the machine loses its power. */
@@ -223,7 +224,7 @@ async function compare(
           // A pod's is empty: what a run leaves there for the next one would make that faster.
           TMPDIR: scratch,
           DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-          ...(typeof watch === "function" && { KIT_LOG_LEVEL: "debug" }),
+          ...(typeof watch === "function" && { KIT_LOG_LEVEL: "debug", KIT_LOG_FORMAT: "json" }),
           ...way.env,
         };
         const commands = way.commands(reference, flags, scratch);
