@@ -1,10 +1,13 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 
+/** A piece of a stream that is a few lines. */
+const SMALL_BYTES = 4096;
+
 /**
  * The lines of a stream of UTF-8 bytes, each at most `limit` characters long; what a longer one has more is
  * dropped, since a stream that never ends a line would otherwise fill the memory. The signal cancels the stream.
  *
- * @param rest is waited for after each piece of the stream, so that many lines become one piece
+ * @param rest is waited for after each small piece of the stream, so that many lines become one piece
  */
 export function linesOf(
   bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -37,7 +40,8 @@ function decode(
   return new TransformStream({
     transform: (bytes, controller) => {
       controller.enqueue(bound(decoder.decode(bytes, { stream: true })));
-      return rest?.();
+      // Whoever says much at once waits for us.
+      if (bytes.byteLength < SMALL_BYTES) return rest?.();
     },
     flush: (controller) => controller.enqueue(bound(decoder.decode())),
   });

@@ -94,3 +94,11 @@ Deno.test("lines: what comes while the reader rests is one piece, and its lines 
     assert.equal((await lines.read()).value, expected);
   }
 });
+
+Deno.test("lines: after a piece of some size the reader does not rest", async () => {
+  const bytes = ReadableStream.from([new Uint8Array(8192).fill(10), new Uint8Array([10])]);
+  let rests = 0;
+  const rest = () => Promise.resolve(void rests++);
+  assert.equal((await Array.fromAsync(linesOf(bytes, 100, undefined, rest))).length, 8193);
+  assert.equal(rests, 1);
+});
