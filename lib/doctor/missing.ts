@@ -7,13 +7,15 @@ const SHOWN = 3;
 
 /** Of a ModelKit that is not there: what is there instead. */
 export async function explainMissing(failure: Failure, visit: Visit): Promise<Failure> {
-  const { credentials, isDirect, network, pair: { reference } } = visit;
+  const { credentials, network, pair: { reference }, transfer } = visit;
   const { host, repository, digest, tag = "latest" } = reference;
   const options = { host, cause: failure };
-  const tags = isDirect ? undefined : await network.registries.tags(host, repository).catch(
-    (error: unknown) =>
-      error instanceof Failure && error.outcome === "not found" ? null : undefined,
-  );
+  // A registry that only kit can talk to cannot be asked here.
+  const tags = transfer?.isVerified === false
+    ? undefined
+    : await network.registries.tags(host, repository).catch((error: unknown) =>
+      error instanceof Failure && error.outcome === "not found" ? null : undefined
+    );
   // The registry does not say.
   if (tags === undefined) return failure;
   if (tags === null) {

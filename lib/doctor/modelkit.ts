@@ -60,18 +60,17 @@ async function resolve(visit: Visit, context: Context): Promise<void> {
     if (visit.failure.outcome === "bug") throw error;
   }
   visit.warnings = log.take();
-  visit.isDirect = visit.warnings.some((warning) => /layers are not verified/.test(warning));
 }
 
 async function checkManifest(visit: Visit): Promise<Remark[]> {
-  const { failure, modelkit, network, pair: { reference }, warnings = [] } = visit;
+  const { failure, modelkit, network, pair: { reference }, transfer, warnings = [] } = visit;
   if (failure?.outcome === "not found") throw await explainMissing(failure, visit);
   if (failure !== undefined) throw failure;
   const { digest, layers } = modelkit!;
-  const type = visit.isDirect
-    ? "asked for by kit"
+  const type = transfer!.isVerified
     // It was read just now, and is not asked for again.
-    : (await network.registries.manifest(reference.host, reference.repository, digest)).mediaType;
+    ? (await network.registries.manifest(reference.host, reference.repository, digest)).mediaType
+    : "asked for by kit";
   const count = `${layers.length} ${layers.length === 1 ? "layer" : "layers"}`;
   return [
     `a ModelKit of ${count}, ${digest} (${type})`,
@@ -107,7 +106,7 @@ async function checkLayers(visit: Visit, { config: { flags } }: Context): Promis
 }
 
 async function checkDownload(visit: Visit, { config: { flags } }: Context): Promise<Remark> {
-  if (visit.isDirect) return new Skip("kit itself fetches the layers");
+  if (!visit.transfer!.isVerified) return new Skip("kit itself fetches the layers");
   const [layer] = selectLayers(visit.modelkit!, flags.filters);
   if (layer === undefined || layer.size === 0) return new Skip("there is nothing to download");
   const { host, repository } = visit.pair.reference;

@@ -25,6 +25,4 @@ export interface Visit {
   signatures?: Signatures;
   /** What asking for the manifest made a run warn of. */
   warnings?: string[];
-  /** Kit itself fetches the layers, so that nothing of that can be tried. */
-  isDirect?: boolean;
 }

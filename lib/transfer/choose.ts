@@ -33,7 +33,5 @@ export function chooseTransfer(
     log.warn("--tls-verify=false works with direct transfer only: layers are not verified");
     return direct;
   }
-  const stats = { bytes: 0, retries: 0, connections: 0, networkMs: 0, hashMs: 0, kitMs: 0 };
-  const common = { kit, config, auth, registries, accept, signal };
-  return new VerifiedTransfer({ ...common, stats, fallback: direct });
+  return new VerifiedTransfer({ kit, config, auth, registries, accept, signal, fallback: direct });
 }

@@ -24,6 +24,7 @@ export interface DirectOptions {
  * checked against its digest by kit; layers are not checked against theirs.
  */
 export class DirectTransfer implements Transfer {
+  readonly isVerified = false;
   readonly #options: DirectOptions;
 
   constructor(options: DirectOptions) {

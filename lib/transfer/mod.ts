@@ -23,6 +23,8 @@ export interface UnpackJob {
 
 /** A way to get a ModelKit: `verified` through our gateway, or `direct` by kit itself. */
 export interface Transfer {
+  /** Whether layers are compared with their digests; known for good when `resolve` is done. */
+  readonly isVerified: boolean;
   /** Asks the registry what the reference is now, signing in as that needs. */
   resolve(reference: Reference): Promise<ModelKit>;
   /**

@@ -36,8 +36,6 @@ export interface VerifiedOptions {
   config: Pick<Config, "flags" | "connections" | "stallTimeout">;
   auth: AuthContext;
   registries: Registries;
-  /** What its requests add up to. */
-  stats: TransferStats;
   /** For what the gateway cannot do. */
   fallback: Transfer;
   /** Whether a ModelKit may be unpacked; absent: all may. */
@@ -51,10 +49,23 @@ export interface VerifiedOptions {
  */
 export class VerifiedTransfer implements Transfer {
   readonly #options: VerifiedOptions;
+  /** What its requests add up to. */
+  readonly #stats: TransferStats = {
+    bytes: 0,
+    retries: 0,
+    connections: 0,
+    networkMs: 0,
+    hashMs: 0,
+    kitMs: 0,
+  };
   #isFallenBack = false;
 
   constructor(options: VerifiedOptions) {
     this.#options = options;
+  }
+
+  get isVerified(): boolean {
+    return !this.#isFallenBack;
   }
 
   async resolve(reference: Reference): Promise<ModelKit> {
@@ -101,7 +112,7 @@ export class VerifiedTransfer implements Transfer {
   /** @throws {Failure} why a layer could not be had or trusted, rather than what kit says of it */
   async unpack(job: UnpackJob): Promise<void> {
     if (this.#isFallenBack) return await this.#options.fallback.unpack(job);
-    const { stats, signal } = this.#options;
+    const { signal } = this.#options;
     for (;;) {
       try {
         return await this.#unpack(job);
@@ -112,13 +123,14 @@ export class VerifiedTransfer implements Transfer {
         if (!isElsewhere) throw error;
         // Kit has the bytes already, so all begins anew. Each time there is a mirror less.
         job.progress.log.warn(`${error.message}: unpacking again without that mirror`);
-        stats.bytes = 0;
+        this.#stats.bytes = 0;
       }
     }
   }
 
   async #unpack(job: UnpackJob): Promise<void> {
-    const { kit, registries, stats, signal, config } = this.#options;
+    const { kit, registries, signal, config } = this.#options;
+    const stats = this.#stats;
     const { flags } = config;
     const { host, repository } = job.reference;
     const { digest } = job.modelkit;
@@ -216,7 +228,7 @@ export class VerifiedTransfer implements Transfer {
 
   cost(): TransferCost | undefined {
     if (this.#isFallenBack) return undefined;
-    const { bytes, connections, retries, networkMs, hashMs, kitMs } = this.#options.stats;
+    const { bytes, connections, retries, networkMs, hashMs, kitMs } = this.#stats;
     const most = Math.max(networkMs, hashMs, kitMs);
     const limit = most === networkMs ? "network" : most === hashMs ? "hash" : "kit or disk";
     return { downloaded: bytes, connections, retries, limit };
