@@ -150,7 +150,9 @@ async function fill(job: Job, context: Context): Promise<Result> {
   log.info(`Unpacking ${uri} (${formatBytes(needed)}) to ${pair.destination}`, words);
   const progress = { log, uri, total: needed, screen: context.screen };
   {
-    await using _writeBack = needed < WORTH_BYTES ? undefined : new WriteBack(tree, signal);
+    // What is in S3 nobody has counted.
+    const isSmall = needed < WORTH_BYTES && !flags.includeRemote;
+    await using _writeBack = isSmall ? undefined : new WriteBack(tree, signal);
     const unpacking = { reference, modelkit, tree, progress };
     await timeline.during("transfer", () => transfer.unpack(unpacking));
   }
