@@ -1,5 +1,6 @@
 import { ENVIRONMENT } from "./environment.ts";
 import { OUTCOMES } from "./errors.ts";
+import { wrap } from "./wrap.ts";
 
 const WIDTH = 80;
 const INDENT = 6;
@@ -34,7 +35,8 @@ export function helpText(version: string): string {
         `  ${name}`,
         ...wrap(
           about.replaceAll("`", "") + (standard === undefined ? "" : ` (default: ${standard})`),
-        ),
+          WIDTH - INDENT,
+        ).map((line) => " ".repeat(INDENT) + line),
       ]),
     ]),
     "",
@@ -45,17 +47,4 @@ export function helpText(version: string): string {
     "  What to do about each message: docs/troubleshooting.md#exit-code-CODE-NAME",
     "",
   ].join("\n");
-}
-
-function wrap(text: string): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && INDENT + line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = "";
-    }
-    line += (line === "" ? "" : " ") + word;
-  }
-  return [...lines, line].map((wrapped) => " ".repeat(INDENT) + wrapped);
 }

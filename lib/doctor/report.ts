@@ -1,6 +1,7 @@
 import { type Failure, OUTCOMES } from "../errors.ts";
 import { printable } from "../log.ts";
 import { redact } from "../redact.ts";
+import { wrap } from "../wrap.ts";
 import type { Finding, Status } from "./finding.ts";
 
 const WIDTH = 80;
@@ -103,19 +104,4 @@ export class Report {
 
 function clean<Text extends string | undefined>(text: Text): Text {
   return text === undefined ? text : printable(redact(text)) as Text;
-}
-
-/** Breaks between words; a word that is too long alone, such as a digest, is broken where the line ends. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (let word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = "";
-    }
-    for (; word.length > width; word = word.slice(width)) lines.push(word.slice(0, width));
-    line += (line === "" ? "" : " ") + word;
-  }
-  return [...lines, line];
 }
